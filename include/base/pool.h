@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The memory budget: the only source of data memory and the only brake.
+ *
+ * All file bytes (written and not yet sent, fetched and not yet read) live in
+ * slabs of one size.  A slab is asked for in a class; classes share the budget
+ * so that the important never wait for the merely useful:
+ *
+ *   READ      somebody waits for these bytes     up to the whole budget
+ *   WRITE     written, not yet at the store      up to 3/4 of it
+ *   PREFETCH  perhaps somebody will want these   up to 1/2 of it
+ *
+ * Freed slabs go to waiters by class, READ first, first come first served
+ * inside a class.  Before anyone waits, the pool asks its reclaimers (caches
+ * of clean bytes) to give slabs back.  Memory of the pool is kept for reuse up
+ * to the budget and handed back to the system when idle (pool_trim).
+ *
+ * Any thread.  The pool's lock is the last in the order (inode, content,
+ * upload, pool); no callback runs under it.
+ */
+#ifndef PORTER_BASE_POOL_H
+#define PORTER_BASE_POOL_H
+
+#include "base/cleanup.h"
+#include "base/list.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define POOL_SLAB_SIZE ((size_t)64 << 10) /* bytes */
+
+enum pool_class {
+	POOL_READ,
+	POOL_WRITE,
+	POOL_PREFETCH,
+};
+#define POOL_CLASSES 3
+
+struct pool;
+
+/* A request for slabs, the caller's memory until granted or cancelled. */
+struct pool_wait {
+	enum pool_class class;
+	size_t count;    /* slabs wanted, > 0; all or nothing */
+	uint8_t **slabs; /* room for count pointers, borrowed; filled on grant */
+
+	/*
+	 * Called once when a request that had to wait is granted, on the thread
+	 * that gave slabs back, without any lock of the pool.  Must not block.
+	 */
+	void (*granted)(struct pool_wait *wait);
+
+	struct list link; /* pool */
+};
+
+/*
+ * A source of slabs that can be had back.  reclaim() frees about want slabs by
+ * pool_give() and returns how many it did free.  Called without the pool's
+ * lock; must not block and must not call pool_take().
+ */
+struct pool_reclaimer {
+	size_t (*reclaim)(struct pool_reclaimer *reclaimer, size_t want);
+
+	/*
+	 * Told (may be NULL) that a WRITE request has to wait: whoever holds
+	 * half-filled buffers should send or spill them.  Must not block.
+	 */
+	void (*pressure)(struct pool_reclaimer *reclaimer);
+	struct list link; /* pool */
+};
+
+/* How much is held and wanted, in bytes. */
+struct pool_stats {
+	uint64_t budget;
+	uint64_t held[POOL_CLASSES];
+	uint64_t peak;    /* most ever held, all classes */
+	uint64_t waiting; /* requests waiting now */
+	uint64_t waits;   /* requests that ever had to wait */
+};
+
+/* budget in bytes, at least 16 slabs. Returns 0, -EINVAL or -ENOMEM. */
+int pool_new(uint64_t budget, struct pool **ret);
+
+/* Every slab must be back and nobody waiting. */
+void pool_free(struct pool *pool);
+DEFINE_CLEANUP(struct pool *, pool_free);
+
+/*
+ * Take wait->count slabs now, true: wait->slabs is filled and granted() will
+ * not be called; or false: queued, granted() comes later.  A count above what
+ * the class may ever hold is a bug of the caller (assert).
+ */
+bool pool_take(struct pool *pool, struct pool_wait *wait);
+
+/*
+ * Take count slabs only if they are free now, never waiting and (for PREFETCH)
+ * never displacing anybody. Returns whether it did.
+ */
+bool pool_try(struct pool *pool, enum pool_class class, uint8_t **slabs,
+              size_t count);
+
+/*
+ * Stop waiting.  True: it had not been granted and never will be.  False:
+ * granted() has run or is running, or it was never queued.
+ */
+bool pool_cancel(struct pool *pool, struct pool_wait *wait);
+
+/* Give slabs back; class is the one they were taken in. */
+void pool_give(struct pool *pool, enum pool_class class, uint8_t *const *slabs,
+               size_t count);
+
+/* Count slabs under another class from now on (a prefetch that was read). */
+void pool_move(struct pool *pool, enum pool_class from, enum pool_class to,
+               size_t count);
+
+void pool_add_reclaimer(struct pool *pool, struct pool_reclaimer *reclaimer);
+void pool_remove_reclaimer(struct pool *pool, struct pool_reclaimer *reclaimer);
+
+/* Hand unused memory back to the system. */
+void pool_trim(struct pool *pool);
+
+void pool_get_stats(struct pool *pool, struct pool_stats *ret);
+
+#endif
