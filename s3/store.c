@@ -32,13 +32,17 @@ const char *store_verb_name(enum store_verb verb)
 struct sleeper {
 	pthread_mutex_t lock;
 	pthread_cond_t woken;
-	bool done; /* lock */
+	bool done;            /* lock */
+	store_done_fn *first; /* the caller's own done(), or NULL */
 };
 
 /* Wake the caller; the request is its own again from here. */
 static void wake(struct store_req *req)
 {
 	struct sleeper *sleeper = req->owner;
+
+	if (sleeper->first)
+		sleeper->first(req);
 
 	(void)pthread_mutex_lock(&sleeper->lock);
 	sleeper->done = true;
@@ -51,6 +55,7 @@ int store_call(struct object_store *store, struct store_req *req)
 	struct sleeper sleeper = {
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.woken = PTHREAD_COND_INITIALIZER,
+		.first = req->done,
 	};
 
 	req->owner = &sleeper;
