@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A file's bytes and its one error, shared by all its descriptors.
+ *
+ *            open for writing            write            FLUSH that commits
+ *   CLEAN -------------------> CLEAN ----------> DIRTY ------------------+
+ *     ^  \_ O_TRUNC, create: DIRTY of 0 bytes      |                     v
+ *     |                                            | part failed     COMMITTING
+ *     |   committed: inode_committed()             v                 |      |
+ *     +--------------------------------------- FAILED <--------------+      |
+ *     +----------------------------------------------------- done ----------+
+ *
+ * CLEAN: the bytes are the stored object inode->attr.etag.  DIRTY: a new
+ * object is being written; its bytes are a run from 0 (extents.c will make
+ * that any mixture of clean, dirty, sent and hole ranges).  FAILED: the first
+ * error is latched; write, fsync and close return it and nothing is published.
+ *
+ * Lock order: inode, content, upload, pool; none is held across submit,
+ * pool_take or done().
+ */
+#ifndef PORTER_FS_CONTENT_H
+#define PORTER_FS_CONTENT_H
+
+#include "fs/fs.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct content;
+struct inode;
+
+/*
+ * What the naming side asks of the writing side.  inode->lock is not held;
+ * the inode is referenced by the caller.
+ */
+
+/* Something open for writing, uncommitted or being committed. */
+bool content_busy(struct inode *inode);
+
+/*
+ * setattr of the size; answers call (whose reply content does not fill: status
+ * only).  0 and the present size always work; what needs the old bytes is
+ * -EOPNOTSUPP until extents exist.  Without a handle (truncate(2)) the file is
+ * committed at once.
+ */
+void content_truncate(struct inode *inode, struct fs_call *call,
+                      struct fs_handle *handle, uint64_t size);
+
+/*
+ * The name was unlinked or replaced while the content was open: never publish
+ * it; what was not sent is dropped, an upload is aborted.  Reads of a stored
+ * version go on.
+ */
+void content_abandon(struct inode *inode);
+
+/*
+ * The inode (not yet at the store) gets a new key: nothing was sent yet, so
+ * only the name changes.  -EBUSY with a story when parts were sent already.
+ * The caller changes inode->key after a 0.
+ */
+int content_may_rename(struct inode *inode, struct err *reterr);
+
+#endif
