@@ -32,8 +32,8 @@ int err_wrap(struct err *reterr, const char *fmt, ...)
 	int n = vsnprintf(reterr->text, sizeof(reterr->text), fmt, args);
 	va_end(args);
 	if (n >= 0 && (size_t)n < sizeof(reterr->text))
-		(void)snprintf(reterr->text + n, sizeof(reterr->text) - (size_t)n,
-		               ": %s", text);
+		(void)snprintf(reterr->text + n,
+		               sizeof(reterr->text) - (size_t)n, ": %s", text);
 	return reterr->code;
 }
 

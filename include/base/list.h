@@ -17,10 +17,9 @@ struct list {
 };
 
 /* The thing of the given type whose member is at ptr. */
-#define container_of(ptr, type, member)                     \
-	({                                                  \
-		const __typeof__(((type *)0)->member) *_m = \
-			(ptr);                              \
+#define container_of(ptr, type, member)                        \
+	({                                                     \
+		__typeof__(((type *)0)->member) *_m = (ptr);   \
 		(type *)((char *)_m - offsetof(type, member)); \
 	})
 
@@ -72,16 +71,15 @@ static inline void list_splice(struct list *head, struct list *from)
 }
 
 /* The first thing of a list, or NULL. */
-#define list_first(head, type, member)             \
-	(list_empty(head) ? NULL :                 \
-	                    container_of((head)->next, type, member))
+#define list_first(head, type, member) \
+	(list_empty(head) ? NULL : container_of((head)->next, type, member))
 
 /* Walk the nodes; the current one must not be removed. */
 #define list_for_each(pos, head) \
 	for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
 
 /* Walk the nodes; the current one may be removed. */
-#define list_for_each_safe(pos, head)                            \
+#define list_for_each_safe(pos, head)                             \
 	for (struct list *pos = (head)->next, *_next = pos->next; \
 	     pos != (head); pos = _next, _next = pos->next)
 

@@ -29,12 +29,12 @@ extern const uint32_t metric_bounds_ms[METRIC_BUCKETS];
 
 struct metric {
 	enum metric_kind kind;
-	const char *name;   /* static, e.g. "porterfs_requests_total" */
-	const char *labels; /* static, e.g. "verb=\"GET\"", or NULL */
-	const char *help;   /* static, one sentence */
-	atomic_ullong value;                     /* counter, gauge, sum of ms */
+	const char *name;    /* static, e.g. "porterfs_requests_total" */
+	const char *labels;  /* static, e.g. "verb=\"GET\"", or NULL */
+	const char *help;    /* static, one sentence */
+	atomic_ullong value; /* counter, gauge, sum of ms */
 	atomic_ullong buckets[METRIC_BUCKETS + 1]; /* histogram only */
-	struct list link;                        /* metrics */
+	struct list link;                          /* metrics */
 };
 
 static inline void metric_add(struct metric *m, uint64_t n)

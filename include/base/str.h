@@ -33,7 +33,7 @@ void str_add_char(struct str *s, char c);
 void str_addf(struct str *s, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Make room for extra more bytes. Returns 0 or -ENOMEM. */
+/* Make room for extra more bytes. Returns 0 or -ENOMEM (sticky too). */
 int str_reserve(struct str *s, size_t extra);
 
 /* 0 or -ENOMEM: whether all that was added is there. */
@@ -64,6 +64,13 @@ bool str_ends(const char *text, const char *suffix);
 int str_to_u64(const char *text, uint64_t *ret);
 
 /*
+ * How many bytes the UTF-8 character at the start of text takes (1 to 4), or 0
+ * when len bytes do not start with a valid one (overlong forms, surrogates and
+ * code points above U+10FFFF are not valid).
+ */
+size_t str_utf8_char(const char *text, size_t len);
+
+/*
  * Percent-encode every byte outside RFC 3986's unreserved set, and '/' too
  * unless keep_slash.  This is the coding SigV4 asks for (UriEncode in "Create
  * a signed AWS API request").
@@ -72,7 +79,8 @@ void str_add_uri(struct str *s, const void *data, size_t len, bool keep_slash);
 
 /*
  * Undo percent-encoding (and '+' = blank when plus_is_blank).  A '%' without
- * two hex digits is -EINVAL.  The result may hold NUL bytes: use ret->len.
+ * two hex digits is -EINVAL, and ret is untouched; else 0 or -ENOMEM.  The
+ * result is appended and may hold NUL bytes: use ret->len.
  */
 int str_uri_decode(const char *text, size_t len, bool plus_is_blank,
                    struct str *ret);
