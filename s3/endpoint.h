@@ -18,8 +18,8 @@ struct s3_endpoint {
 	bool path_style;     /* bucket goes in the path, not the host */
 	bool aws;            /* one of Amazon's own hosts */
 	bool loopback;
-	char region[64];     /* what is signed; "us-east-1" when nobody knows */
-	bool region_known;   /* false: a server may correct it */
+	char region[64];   /* what is signed; "us-east-1" when nobody knows */
+	bool region_known; /* false: a server may correct it */
 };
 
 /*

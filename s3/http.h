@@ -21,7 +21,7 @@
 #define HTTP_LIST_BYTES_MAX   ((size_t)16 << 20) /* of a list page */
 
 struct http_header {
-	char *name;  /* as sent; replies: lower case. Owned by the list */
+	char *name; /* as sent; replies: lower case. Owned by the list */
 	char *value;
 };
 
@@ -73,7 +73,7 @@ struct http_request {
 void http_request_release(struct http_request *request);
 
 struct http_reply {
-	int error;  /* 0, or negative errno when no whole reply came:
+	int error;      /* 0, or negative errno when no whole reply came:
 	               -ECONNREFUSED, -EHOSTUNREACH (also DNS), -ECONNRESET,
 	               -ETIMEDOUT, -EPROTO (not HTTP, caps, cut), -ECANCELED,
 	               -EKEYREJECTED (TLS not trusted) */
@@ -117,7 +117,8 @@ struct http_transport_ops {
 	/* Never blocks, never fails: see reply.error. */
 	void (*start)(struct http_transport *transport, struct http_call *call);
 	/* done() still runs, with -ECANCELED unless it had ended. */
-	void (*cancel)(struct http_transport *transport, struct http_call *call);
+	void (*cancel)(struct http_transport *transport,
+	               struct http_call *call);
 	/* Every call must have been done. */
 	void (*destroy)(struct http_transport *transport);
 };

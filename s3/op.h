@@ -8,10 +8,12 @@
 #ifndef PORTER_S3_OP_H
 #define PORTER_S3_OP_H
 
+#include "base/digest.h"
 #include "endpoint.h"
 #include "http.h"
 #include "profile.h"
 #include "s3/store.h"
+#include "sign.h"
 
 /* What every request of one bucket needs to know; borrowed texts. */
 struct op_context {
@@ -28,52 +30,108 @@ struct op_context {
 	bool requester_pays;
 	const char *expected_owner;
 	enum s3_checksum checksum; /* settled, never auto */
+
+	/*
+	 * COPY and PART_COPY: fill ret with the context of the source's store (its
+	 * bucket, prefix, SSE-C key and owner are read), texts valid as long as
+	 * that store.  -EXDEV: the source is no S3 store of the same endpoint, so
+	 * no server can copy between the two.
+	 */
+	int (*source)(struct object_store *store, struct op_context *ret);
 };
 
-/* Memory behind results that are valid in done() only. */
+/* Memory behind results that are valid in done() only. Zeroed = empty. */
 struct op_store {
 	void **blocks;
 	size_t count;
 	size_t cap;
 };
 void *op_store_alloc(struct op_store *store, size_t size); /* zeroed or NULL */
+/* A copy with a NUL behind it, or NULL. */
 char *op_store_text(struct op_store *store, const char *text, size_t len);
+/* Takes block (malloc'ed; freed even on failure). Returns block or NULL. */
+void *op_store_take(struct op_store *store, void *block);
 void op_store_release(struct op_store *store);
 
 /* Budgets and habits of a verb. */
 struct op {
-	const char *name;   /* "GetObject": S3's name, for messages */
-	bool idempotent;    /* may be sent again without asking */
-	bool mutates;       /* a lost reply leaves doubt */
-	bool long_running;  /* Complete and copies: minutes, blanks */
-	bool is_write;      /* has write_deadline rather than op_deadline */
+	const char *name;  /* "GetObject": S3's name, for messages */
+	bool idempotent;   /* may be sent again though it may have been done */
+	bool mutates;      /* a lost reply leaves doubt */
+	bool long_running; /* Complete and copies: minutes, blanks */
+	bool is_write;     /* has write_deadline rather than op_deadline */
 
 	/*
-	 * Fill request; no signature, no Date.  -EINVAL (key too long, part
-	 * number out of range), -ENOMEM; the story in req->err.  For GET after a
-	 * cut, req->get.received > 0: ask for the rest, pinned by req->info.etag.
+	 * Fill a zeroed request; no signature, no Date, no total_ms.  -EINVAL
+	 * (no key, part number out of range), -ENAMETOOLONG, -EXDEV (see
+	 * source), -ENOMEM; the story in req->err.  The caller releases request,
+	 * also after a failure.  For GET after a cut, req->get.received > 0: ask
+	 * for the rest, pinned by req->info.etag.  Conditions that the profile
+	 * does not heed are not sent: callers look at store_limits() first.
+	 *
+	 * DELETE_MANY: keys that no XML 1.0 text can hold (control bytes, invalid
+	 * UTF-8) are left out and have the result -EILSEQ, before and after the
+	 * reply; they need a DELETE each.  When no other key is left, encode
+	 * itself returns -EILSEQ.
 	 */
 	int (*encode)(const struct op_context *context, struct store_req *req,
 	              struct http_request *request);
 
 	/*
-	 * GET: the reply's headers before its body. Checks status, range,
-	 * length, ETag (-EPROTO, retried) and fills req->info. Else NULL.
+	 * GET: the headers of a 2xx reply before its body.  Checks status, range,
+	 * length, ETag (-EPROTO, retried; -ESTALE when a server that does not
+	 * heed If-Match sends another version) and fills req->info, but for its
+	 * headers.  Other replies pass: their body is an error.  Else NULL.
 	 */
 	int (*check_headers)(const struct op_context *context,
 	                     struct store_req *req,
 	                     const struct http_reply *reply);
 
 	/*
-	 * A 2xx reply that came whole. Fills req's results; -EPROTO when it is
-	 * not what S3 says (junk XML, wrong range, missing ETag); a 200 that has
-	 * an <Error> inside is op_error()'s errno.  Results that are texts live
-	 * in store until op_store_release.
+	 * A 2xx reply that came whole and has no <Error> inside
+	 * (reply_has_error_inside() is asked first).  Fills req's results;
+	 * -EPROTO when it is not what S3 says (junk XML, wrong range, missing
+	 * ETag), with the story in req->err; -EIO when a checksum that came back
+	 * is not that of the bytes sent.  GET sets get.received to all bytes
+	 * from get.offset on.  Results that are texts live in store until
+	 * op_store_release.
 	 */
 	int (*decode)(const struct op_context *context, struct store_req *req,
 	              const struct http_reply *reply, struct op_store *store);
 };
 
 const struct op *op_get(enum store_verb verb);
+
+/*
+ * What to hand to sign_headers() as payload: the SHA-256 of our own XML, of
+ * the empty body, or (checksum = sha256) of the caller's bytes; otherwise
+ * UNSIGNED-PAYLOAD, over TLS and plain HTTP alike.
+ */
+#define OP_PAYLOAD_MAX (2 * SHA256_SIZE + 1) /* bytes with the NUL */
+int op_payload(const struct op_context *context,
+               const struct http_request *request, char ret[OP_PAYLOAD_MAX]);
+
+/* A URL for whoever holds it; all texts borrowed. */
+struct op_presign {
+	const struct s3_keys *keys;
+	enum store_verb verb; /* STORE_GET, STORE_HEAD, STORE_PUT */
+	const char *key;      /* without the context's prefix */
+	uint64_t ttl_s;       /* 1 ... 604800 */
+	time_t now;
+
+	/*
+	 * AWS_URL or NULL: the public address of the bucket, "https://host[/path]".
+	 * Takes the place of scheme, host and bucket, and is what is signed.
+	 */
+	const char *url_base;
+};
+
+/*
+ * A malloc'ed URL for the caller.  -EDOM: ttl_s; -EOPNOTSUPP: another verb, or
+ * a bucket with an SSE-C key (it would have to travel in headers); -EINVAL:
+ * key or url_base.
+ */
+int op_presign(const struct op_context *context, const struct op_presign *what,
+               char **ret, struct err *reterr);
 
 #endif

@@ -20,14 +20,15 @@ enum reply_advice {
 };
 
 struct reply_error {
-	int code;                 /* negative errno */
+	int code; /* negative errno */
 	enum reply_advice advice;
-	char s3_code[64];         /* "NoSuchKey"; "" = none was given */
-	char message[256];        /* the server's, escaped by whoever prints it */
+	int status;        /* HTTP status; 0 = the store never answered */
+	char s3_code[64];  /* "NoSuchKey"; "" = none was given */
+	char message[256]; /* the server's, escaped by whoever prints it */
 	char request_id[96];
 	char host_id[96];
-	char region[64];          /* of REPLY_REGION */
-	time_t server_time;       /* of REPLY_CLOCK; 0 = unknown */
+	char region[64];    /* of REPLY_REGION */
+	time_t server_time; /* its Date header; 0 = unknown */
 };
 
 /*
@@ -45,7 +46,10 @@ void reply_explain(const struct store_req *req, const struct http_reply *reply,
 int reply_story(const struct store_req *req, const struct reply_error *error,
                 const char *bucket, struct err *reterr);
 
-/* True when a 200's body is an <Error> document. */
+/* True when the collected body of a 2xx is an <Error> document. */
 bool reply_has_error_inside(const struct http_reply *reply);
+
+/* The errno of an S3 code alone (DeleteObjects, per key): -EIO if unknown. */
+int reply_code_errno(const char *s3_code);
 
 #endif

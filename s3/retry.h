@@ -26,12 +26,18 @@ struct retry_budget {
 void retry_budget_init(struct retry_budget *budget);
 void retry_budget_success(struct retry_budget *budget);
 
-struct retry_state { /* of one store_req */
-	unsigned attempts;     /* sent so far, >= 1 */
+/* What one store_req has gone through. */
+struct retry_state {
+	unsigned attempts; /* sent so far, >= 1 */
 	unsigned attempts_max;
-	uint64_t elapsed_ms;   /* since submit */
+	uint64_t elapsed_ms; /* since submit */
 	uint64_t deadline_ms;
 	bool idempotent;
+	/*
+	 * Writes: a store that does not answer at all is asked until the
+	 * deadline, whatever attempts_max and the budget say.
+	 */
+	bool patient;
 	bool clock_corrected;
 	bool keys_refreshed;
 	unsigned regions_tried;

@@ -170,6 +170,8 @@ struct store_delete_many {
 	/*
 	 * out: per key 0 or negative errno, borrowed from the caller, room for
 	 * count; req->status is 0 when the request as such went through.
+	 * -EILSEQ: a key that XML cannot carry; it needs a DELETE of its own.
+	 * (All of them: req->status is -EILSEQ too.)
 	 */
 	int *results;
 };
@@ -256,10 +258,12 @@ struct store_limits {
 	bool put_if_none_match;   /* heeds If-None-Match: * on PUT */
 	bool put_if_match;        /* heeds If-Match on PUT */
 	bool complete_conditions; /* heeds both on COMPLETE */
+	bool copy_conditions;     /* heeds both on COPY's target */
 	bool copy_source_match;   /* heeds copy-source-if-match */
 	bool delete_if_match;
 	bool complete_gives_etag; /* false: HEAD after COMPLETE */
 	bool plain_key_tree;      /* refuses `a` beside `a/b` */
+	bool equal_parts;         /* all parts but the last have one size */
 };
 
 struct object_store_ops {
