@@ -11,9 +11,14 @@
  *   PREFETCH  perhaps somebody will want these   up to 1/2 of it
  *
  * Freed slabs go to waiters by class, READ first, first come first served
- * inside a class.  Before anyone waits, the pool asks its reclaimers (caches
- * of clean bytes) to give slabs back.  Memory of the pool is kept for reuse up
- * to the budget and handed back to the system when idle (pool_trim).
+ * inside a class; nobody takes slabs that a waiter of the same or a higher class
+ * could use, so a big request is not starved by small ones behind it.  Before anyone waits, the
+ * pool asks its reclaimers (caches of clean bytes) to give slabs back; what
+ * they free goes to the one who asked, not to whoever comes in between.
+ *
+ * Address space for the whole budget is reserved at once, so taking a slab is a
+ * pop from a stack and cannot fail; memory is used as slabs are first written
+ * to, kept for reuse, and handed back to the system when idle (pool_trim).
  *
  * Any thread.  The pool's lock is the last in the order (inode, content,
  * upload, pool); no callback runs under it.
@@ -39,7 +44,7 @@ enum pool_class {
 
 struct pool;
 
-/* A request for slabs, the caller's memory until granted or cancelled. */
+/* A request for slabs, the caller's memory until granted or cancelled; zeroed. */
 struct pool_wait {
 	enum pool_class class;
 	size_t count;    /* slabs wanted, > 0; all or nothing */
@@ -47,17 +52,22 @@ struct pool_wait {
 
 	/*
 	 * Called once when a request that had to wait is granted, on the thread
-	 * that gave slabs back, without any lock of the pool.  Must not block.
+	 * that gave slabs back or otherwise made room, without any lock of the
+	 * pool.  Must not block.  The request is the caller's again on entry.
 	 */
 	void (*granted)(struct pool_wait *wait);
 
 	struct list link; /* pool */
+	int state;        /* pool */
 };
 
 /*
  * A source of slabs that can be had back.  reclaim() frees about want slabs by
  * pool_give() and returns how many it did free.  Called without the pool's
- * lock; must not block and must not call pool_take().
+ * lock, never twice at a time; must not block and must not call pool_take().
+ *
+ * What cannot be freed now but can later (bytes being fetched or looked at) is
+ * told by pool_nudge() when that time comes.
  */
 struct pool_reclaimer {
 	size_t (*reclaim)(struct pool_reclaimer *reclaimer, size_t want);
@@ -65,6 +75,7 @@ struct pool_reclaimer {
 	/*
 	 * Told (may be NULL) that a WRITE request has to wait: whoever holds
 	 * half-filled buffers should send or spill them.  Must not block.
+	 * Buffers begun later are their owner's to watch: pool_pressed().
 	 */
 	void (*pressure)(struct pool_reclaimer *reclaimer);
 	struct list link; /* pool */
@@ -94,15 +105,16 @@ DEFINE_CLEANUP(struct pool *, pool_free);
 bool pool_take(struct pool *pool, struct pool_wait *wait);
 
 /*
- * Take count slabs only if they are free now, never waiting and (for PREFETCH)
- * never displacing anybody. Returns whether it did.
+ * Take count slabs only if they are free now and nobody of the same or a higher
+ * class waits for them; asks no reclaimer.  Returns whether it did.
  */
 bool pool_try(struct pool *pool, enum pool_class class, uint8_t **slabs,
               size_t count);
 
 /*
  * Stop waiting.  True: it had not been granted and never will be.  False:
- * granted() has run or is running, or it was never queued.
+ * granted() has run, is running or is about to, or it was never queued.  Not
+ * while pool_take() of the same request has not returned.
  */
 bool pool_cancel(struct pool *pool, struct pool_wait *wait);
 
@@ -114,10 +126,23 @@ void pool_give(struct pool *pool, enum pool_class class, uint8_t *const *slabs,
 void pool_move(struct pool *pool, enum pool_class from, enum pool_class to,
                size_t count);
 
+/*
+ * A reclaimer has slabs now that it could not free before: if anyone waits, it
+ * is asked again.  Next to nothing when nobody waits.
+ */
+void pool_nudge(struct pool *pool);
+
+/* Whether a WRITE request waits: do not sit on half-filled buffers now. */
+bool pool_pressed(const struct pool *pool);
+
+/*
+ * The reclaimer must stay until removed; removing waits until its callbacks
+ * have returned, so hold no lock they want and do not call it from one.
+ */
 void pool_add_reclaimer(struct pool *pool, struct pool_reclaimer *reclaimer);
 void pool_remove_reclaimer(struct pool *pool, struct pool_reclaimer *reclaimer);
 
-/* Hand unused memory back to the system. */
+/* Hand unused memory back to the system. The next users pay page faults. */
 void pool_trim(struct pool *pool);
 
 void pool_get_stats(struct pool *pool, struct pool_stats *ret);
