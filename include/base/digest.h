@@ -10,7 +10,7 @@
 #ifndef PORTER_BASE_DIGEST_H
 #define PORTER_BASE_DIGEST_H
 
-#include "base/buf.h"
+#include "base/cleanup.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -26,21 +26,26 @@ int digest_hmac_sha256(const void *key, size_t key_len, const void *data,
 
 /* Running digests of a stream. */
 struct digest; /* opaque */
+
 enum digest_kind {
 	DIGEST_SHA256,
 	DIGEST_MD5,
 };
 int digest_new(enum digest_kind kind, struct digest **ret);
 void digest_update(struct digest *digest, const void *data, size_t len);
-/* Writes SHA256_SIZE or MD5_SIZE bytes. Returns 0 or -EIO. */
+/*
+ * Writes SHA256_SIZE or MD5_SIZE bytes. Returns 0, or -EIO when OpenSSL failed
+ * at any time.  The digest can only be freed then.
+ */
 int digest_finish(struct digest *digest, uint8_t *ret);
 void digest_free(struct digest *digest);
+DEFINE_CLEANUP(struct digest *, digest_free);
 
 /* Running CRCs: start with 0, feed the result back in. */
 uint32_t digest_crc32c(uint32_t crc, const void *data, size_t len);
 uint64_t digest_crc64nvme(uint64_t crc, const void *data, size_t len);
 
-/* Fast, not cryptographic. */
+/* Fast, not cryptographic: XXH64 and XXH3's 128 bits. */
 uint64_t digest_xxh64(const void *data, size_t len, uint64_t seed);
 struct digest128 {
 	uint64_t high;
@@ -54,6 +59,7 @@ struct digest_xxh *digest_xxh_new(void);
 void digest_xxh_update(struct digest_xxh *x, const void *data, size_t len);
 struct digest128 digest_xxh_finish(const struct digest_xxh *x);
 void digest_xxh_free(struct digest_xxh *x);
+DEFINE_CLEANUP(struct digest_xxh *, digest_xxh_free);
 
 /* Lower-case hex: writes 2 * len + 1 bytes. */
 void digest_hex(const void *data, size_t len, char *ret);

@@ -19,13 +19,21 @@
 
 struct jval; /* is jansson's json_t */
 
-/* Whole text, at most 64 deep. -EINVAL with line and column in reterr. */
+/*
+ * The one value that the whole text is, nested at most 64 deep.  Names given
+ * twice, NUL characters and broken UTF-8 are refused: -EINVAL with line and
+ * column in reterr; or -ENOMEM.
+ */
 int jval_parse(const char *text, size_t len, struct jval **ret,
                struct err *reterr);
 void jval_free(struct jval *v);
 DEFINE_CLEANUP(struct jval *, jval_free);
 
-/* Look-ups in an object; NULL / -ENOENT when missing, -EINVAL other type. */
+/*
+ * Look-ups in an object.  NULL or -ENOENT when missing; NULL or -EINVAL when it
+ * is of another type, a number with a fraction or below zero, or when object is
+ * none.
+ */
 const char *jval_get_text(const struct jval *object, const char *name);
 int jval_get_u64(const struct jval *object, const char *name, uint64_t *ret);
 int jval_get_bool(const struct jval *object, const char *name, bool *ret);
@@ -37,15 +45,22 @@ void *jval_next(struct jval *object, void *iter, const char **name,
 /* The text of a string value; NULL for any other. */
 const char *jval_text(const struct jval *v);
 
-/* Building; NULL when out of memory. set returns 0 or -ENOMEM / -EINVAL. */
+/*
+ * Building; NULL when out of memory.  set replaces a member of that name and
+ * returns 0, -ENOMEM, -EINVAL for text that is not UTF-8, or -ERANGE for a
+ * number above INT64_MAX, which JSON readers cannot be trusted with.
+ */
 struct jval *jval_new_object(void);
 int jval_set_text(struct jval *object, const char *name, const char *text);
 int jval_set_u64(struct jval *object, const char *name, uint64_t value);
 int jval_set_bool(struct jval *object, const char *name, bool value);
-/* Takes value. */
+/* Takes value; NULL (a failed jval_new_object) is -ENOMEM. */
 int jval_set(struct jval *object, const char *name, struct jval *value);
 
-/* Append on one line, keys in the order they were set. */
+/*
+ * Append on one line, without blanks or newline, members in the order they were
+ * set.  Returns 0 or -ENOMEM.
+ */
 int jval_dump(const struct jval *v, struct str *ret);
 
 #endif

@@ -6,6 +6,10 @@
  * thread.  metrics_render() writes the Prometheus text exposition format 0.0.4
  * (prometheus.io, "Exposition formats"): HELP and TYPE once per name, metrics
  * of one name together.
+ *
+ * Names follow Prometheus: counters end in "_total", histograms in "_seconds".
+ * Durations are kept in whole milliseconds and shown in seconds, as Prometheus
+ * wants base units.
  */
 #ifndef PORTER_BASE_METRICS_H
 #define PORTER_BASE_METRICS_H
@@ -20,7 +24,7 @@
 enum metric_kind {
 	METRIC_COUNTER,   /* only grows */
 	METRIC_GAUGE,     /* goes up and down */
-	METRIC_HISTOGRAM, /* of milliseconds, fixed buckets */
+	METRIC_HISTOGRAM, /* of durations, fixed buckets */
 };
 
 /* Upper bounds of a histogram's buckets in ms; one more for the rest. */
@@ -55,6 +59,12 @@ static inline uint64_t metric_get(const struct metric *m)
 /* Histogram: note one duration. */
 void metric_observe_ms(struct metric *m, uint64_t ms);
 
+/*
+ * Append name="value" with the value escaped as the format asks, and a comma
+ * before it unless s is empty: for labels that are not known beforehand.
+ */
+void metric_add_label(struct str *s, const char *name, const char *value);
+
 struct metrics; /* the registry */
 
 int metrics_new(struct metrics **ret);
@@ -62,7 +72,11 @@ int metrics_new(struct metrics **ret);
 void metrics_free(struct metrics *metrics);
 DEFINE_CLEANUP(struct metrics *, metrics_free);
 
-/* The metric must stay until removed. metrics may be NULL (does nothing). */
+/*
+ * The metric and its labels must stay until removed; metrics of one name are of
+ * one kind.  Removing one that is not registered does nothing.  metrics may be
+ * NULL (does nothing).
+ */
 void metrics_register(struct metrics *metrics, struct metric *metric);
 void metrics_remove(struct metrics *metrics, struct metric *metric);
 
