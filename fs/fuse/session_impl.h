@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of a session, for the files of fs/fuse. */
+#ifndef PORTER_FUSE_SESSION_IMPL_H
+#define PORTER_FUSE_SESSION_IMPL_H
+
+#define FUSE_USE_VERSION 314
+
+#include "fs/session.h"
+
+#include <fuse_lowlevel.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* The keeper: holds the mount root open while work is unsettled. */
+struct keeper {
+	pthread_t thread;
+	bool running;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool busy; /* lock */
+	bool stop; /* lock */
+};
+
+struct session {
+	struct fuse_session *fuse;
+	struct fs *fs; /* borrowed; set before the first request is served */
+	struct fs_kernel kernel;
+	struct fs_callers callers;
+	char *mountpoint;
+	bool by_descriptor; /* mounted on /dev/fd/N: not ours to unmount */
+	uint64_t kernel_readahead;
+	bool kernel_writeback;
+	bool killpriv_offered; /* the kernel's INIT knows HANDLE_KILLPRIV_V2 */
+	bool killpriv_set;     /* and our reply asked for it */
+
+	pthread_key_t worker_key; /* the serving thread's struct worker */
+	struct worker *workers;
+	unsigned worker_count;
+	unsigned running; /* lock; workers that have not ended */
+	int status;       /* lock; the first error of a worker */
+	pthread_mutex_t lock;
+	pthread_cond_t ended; /* running went to 0 */
+	struct keeper keeper;
+};
+
+/* One request thread and the buffer it reads into. */
+struct worker {
+	struct session *session;
+	pthread_t thread;
+	bool started;
+	struct fuse_buf buf; /* mem owned; NULL = get a new one */
+};
+
+/* The request buffer of the calling thread; and: an op took it along. */
+void *session_buffer(struct session *session);
+void session_buffer_taken(struct session *session);
+
+/* io.c: read and writev on /dev/fuse, editing the INIT reply. */
+extern const struct fuse_custom_io session_io;
+
+/*
+ * mountinfo.c: whether a porterfs is mounted on path, and the "major:minor" of
+ * the last one.
+ */
+bool mountinfo_find(const char *path, char *device, size_t size);
+
+/* readahead.c: tell the kernel how far to read ahead, where it lets us. */
+void raise_readahead(struct session *session);
+
+/* caller.c: the process table by /proc. */
+extern const struct fs_callers callers_by_proc;
+
+/* keeper.c */
+int keeper_start(struct session *session);
+void keeper_stop(struct session *session);
+
+#endif
