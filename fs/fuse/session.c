@@ -285,8 +285,8 @@ static void *worker_run(void *arg)
 	struct session *session = worker->session;
 	char name[16];
 
-	(void)snprintf(name, sizeof(name), "fuse/%td",
-	               worker - session->workers);
+	(void)snprintf(name, sizeof(name), "fuse/%u",
+	               (unsigned)(worker - session->workers));
 	(void)pthread_setname_np(pthread_self(), name);
 	(void)pthread_setspecific(session->worker_key, worker);
 
