@@ -10,8 +10,10 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/list.h"
 #include "base/str.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -68,6 +70,13 @@ struct http_request {
 	uint64_t first_byte_ms; /* from the request's end to the first byte */
 	uint64_t total_ms;
 	bool may_idle; /* a reply may send blanks for minutes: no low-speed limit */
+
+	/*
+	 * A kept connection may die just when it is used again.  Then the request
+	 * is sent once more on a fresh one, behind the caller's back, unless once:
+	 * what changes something must not happen twice unseen.
+	 */
+	bool once;
 };
 
 void http_request_release(struct http_request *request);
@@ -76,7 +85,8 @@ struct http_reply {
 	int error;      /* 0, or negative errno when no whole reply came:
 	               -ECONNREFUSED, -EHOSTUNREACH (also DNS), -ECONNRESET,
 	               -ETIMEDOUT, -EPROTO (not HTTP, caps, cut), -ECANCELED,
-	               -EKEYREJECTED (TLS not trusted) */
+	               -EKEYREJECTED (TLS not trusted), -EPERM (plain http to
+	               another machine), -ENOMEM */
 	struct err err; /* the transport's sentence when error != 0 */
 	int status;     /* HTTP status; 0 = none came */
 	struct http_headers headers;
@@ -103,10 +113,18 @@ struct http_call {
 	int (*headers)(struct http_call *call);
 	/* More bytes are in the chain (reply.received grew). May be NULL. */
 	void (*progress)(struct http_call *call);
-	/* Once, on a transport thread; must not block. */
+	/*
+	 * Once, on a transport thread; must not block.  Never inside start() or
+	 * cancel(), so a lock may be held across these.
+	 */
 	void (*done)(struct http_call *call);
 
-	void *private; /* the transport's */
+	/* The transport's, from start to done. */
+	void *private;
+	void *ride;
+	struct list link;
+	uint64_t due_ms;
+	atomic_bool cancelled;
 };
 
 struct http_transport {
@@ -116,7 +134,10 @@ struct http_transport {
 struct http_transport_ops {
 	/* Never blocks, never fails: see reply.error. */
 	void (*start)(struct http_transport *transport, struct http_call *call);
-	/* done() still runs, with -ECANCELED unless it had ended. */
+	/*
+	 * done() still runs, with -ECANCELED unless it had ended.  The call must
+	 * have been started and its memory must be there: done() may be running.
+	 */
 	void (*cancel)(struct http_transport *transport,
 	               struct http_call *call);
 	/* Every call must have been done. */
