@@ -29,7 +29,8 @@ static size_t cursor_move(struct chain_cursor *c, void *dst, const void *src,
 		if (n > len - done)
 			n = len - done;
 		if (src)
-			(void)memcpy(s->data + c->at, (const char *)src + done, n);
+			(void)memcpy(s->data + c->at, (const char *)src + done,
+			             n);
 		if (dst)
 			(void)memcpy((char *)dst + done, s->data + c->at, n);
 		done += n;
@@ -46,7 +47,7 @@ static size_t cursor_move(struct chain_cursor *c, void *dst, const void *src,
 static bool cursor_set(struct chain_cursor *c, const struct chain *chain,
                        uint64_t offset)
 {
-	*c = (struct chain_cursor){ .chain = chain };
+	*c = (struct chain_cursor){.chain = chain};
 	while (c->slice < chain->count &&
 	       offset >= chain->slices[c->slice].len) {
 		offset -= chain->slices[c->slice].len;
@@ -78,7 +79,7 @@ void exchange_begin(struct exchange *ex, struct http_call *call)
 	const struct http_request *request = call->request;
 	struct str name = ex->name, value = ex->value;
 
-	*ex = (struct exchange){ .call = call, .name = name, .value = value };
+	*ex = (struct exchange){.call = call, .name = name, .value = value};
 	const struct chain *body = body_of(ex);
 
 	ex->out_size = chain_size(body);
@@ -142,6 +143,32 @@ int exchange_stop(struct exchange *ex, int code, const char *fmt, ...)
 	return err_set(&ex->call->reply.err, code, "%s", text);
 }
 
+static bool is_loopback(const char *ip)
+{
+	return str_starts(ip, "127.") || strcmp(ip, "::1") == 0 ||
+	       str_starts(ip, "::ffff:127.");
+}
+
+int exchange_send(struct exchange *ex, const char *peer_ip,
+                  bool allow_plaintext)
+{
+	const struct http_request *request = ex->call->request;
+
+	if (!allow_plaintext && strcmp(request->scheme, "http") == 0 &&
+	    !is_loopback(peer_ip))
+		return exchange_stop(ex, -EPERM,
+		                     "plain http to '%s' (%s) is not allowed: "
+		                     "use https, or set allow_plaintext",
+		                     request->host, peer_ip);
+	if (ex->sends > 0 && request->once)
+		return exchange_stop(ex, -ECONNRESET,
+		                     "'%s' closed a kept connection as it was "
+		                     "used again",
+		                     request->host);
+	ex->sends++;
+	return 0;
+}
+
 /* "HTTP/1.1 206 Partial Content": a new block of headers begins. */
 static int status_line(struct exchange *ex, const char *line, size_t len)
 {
@@ -177,8 +204,8 @@ static int block_end(struct exchange *ex)
 	int r = call->headers ? call->headers(call) : 0;
 
 	if (r < 0 && call->reply.err.code == 0)
-		return exchange_stop(ex, r,
-		                     "the reply's headers do not fit the request");
+		return exchange_stop(
+			ex, r, "the reply's headers do not fit the request");
 	if (r < 0)
 		ex->stop = r;
 	return r;
@@ -190,8 +217,9 @@ static int header_line(struct exchange *ex, const char *line, size_t len)
 	const char *colon = memchr(line, ':', len);
 
 	if (!colon || colon == line || isspace((unsigned char)line[0]))
-		return exchange_stop(ex, -EPROTO,
-		                     "the reply has a header line that is none");
+		return exchange_stop(
+			ex, -EPROTO,
+			"the reply has a header line that is none");
 
 	const char *value = colon + 1;
 	const char *end = line + len;
@@ -259,12 +287,13 @@ int exchange_body(struct exchange *ex, const void *data, size_t len)
 		return place(ex, data, len);
 
 	/* Who expects no body still hears an <Error> in a 200. */
-	size_t limit = good && request->text_max > 0 ? request->text_max :
-	                                               HTTP_ERROR_BYTES_MAX;
+	size_t limit = good && request->text_max > 0 ? request->text_max
+	                                             : HTTP_ERROR_BYTES_MAX;
 
 	if (len > limit - reply->text.len)
 		return exchange_stop(ex, -EPROTO,
-		                     "the reply's body exceeds %zu bytes", limit);
+		                     "the reply's body exceeds %zu bytes",
+		                     limit);
 
 	str_add_mem(&reply->text, data, len);
 	if (str_status(&reply->text) < 0)

@@ -38,6 +38,7 @@ struct exchange {
 	struct chain text_chain;
 	struct chain_cursor out;
 	uint64_t out_size; /* bytes */
+	unsigned sends;    /* times the request went out */
 
 	/* The reply. */
 	struct chain_cursor in;
@@ -67,6 +68,13 @@ int exchange_url(const struct exchange *ex, struct str *ret);
  * "Expect:", for no 100-continue.  0 or -ENOMEM.
  */
 int exchange_header_lines(const struct exchange *ex, struct str *ret);
+
+/*
+ * A connection to peer_ip is there and the request is about to go out, perhaps
+ * not for the first time.  0, or -errno: do not send (also kept in ex->stop).
+ */
+int exchange_send(struct exchange *ex, const char *peer_ip,
+                  bool allow_plaintext);
 
 /*
  * A whole line of the reply's header, with its line end; 1xx replies and

@@ -115,7 +115,8 @@ static void fill(struct loop *loop)
 static void weed_backlog(struct loop *loop, uint64_t now)
 {
 	list_for_each_safe(pos, &loop->backlog) {
-		struct http_call *call = container_of(pos, struct http_call, link);
+		struct http_call *call =
+			container_of(pos, struct http_call, link);
 		bool late = call->due_ms > 0 && now >= call->due_ms;
 
 		if (!call->cancelled && !late)
@@ -134,7 +135,8 @@ static void drop_cancelled(struct loop *loop)
 {
 	weed_backlog(loop, now_ms());
 	list_for_each_safe(pos, &loop->active) {
-		struct http_call *call = container_of(pos, struct http_call, link);
+		struct http_call *call =
+			container_of(pos, struct http_call, link);
 
 		if (call->cancelled)
 			carrier_drop(loop->carrier, call, -ECANCELED);
@@ -253,7 +255,7 @@ static void transport_start(struct http_transport *base, struct http_call *call)
 	struct loop *loop;
 	bool ring;
 
-	call->reply = (struct http_reply){ .error = 0 };
+	call->reply = (struct http_reply){.error = 0};
 	call->ride = NULL;
 	call->due_ms = total > 0 ? now_ms() + total : 0;
 	call->cancelled = false;
@@ -335,14 +337,15 @@ static const struct http_transport_ops transport_ops = {
 /* Descriptors and carrier of a loop; loop_close() undoes half of it too. */
 static int loop_open(struct loop *loop)
 {
-	struct epoll_event event = { .events = EPOLLIN };
+	struct epoll_event event = {.events = EPOLLIN};
 
 	loop->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	loop->config.epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (loop->bell < 0 || loop->config.epoll < 0)
 		return -errno;
 	event.data.fd = loop->bell;
-	if (epoll_ctl(loop->config.epoll, EPOLL_CTL_ADD, loop->bell, &event) < 0)
+	if (epoll_ctl(loop->config.epoll, EPOLL_CTL_ADD, loop->bell, &event) <
+	    0)
 		return -errno;
 	return carrier_new(&loop->config, &loop->carrier);
 }
@@ -389,8 +392,8 @@ int transport_new(const struct transport_config *config,
 {
 	assert(config->threads > 0);
 
-	cleanup(transport_destroyp) struct transport *t = calloc(
-		1, sizeof(*t) + config->threads * sizeof(t->loops[0]));
+	cleanup(transport_destroyp) struct transport *t =
+		calloc(1, sizeof(*t) + config->threads * sizeof(t->loops[0]));
 
 	if (!t)
 		return err_set(reterr, -ENOMEM, "out of memory");
@@ -403,7 +406,8 @@ int transport_new(const struct transport_config *config,
 	(void)pthread_mutex_init(&t->lock, NULL);
 	t->ca_bundle = config->ca_bundle ? strdup(config->ca_bundle) : NULL;
 	t->proxy = config->proxy ? strdup(config->proxy) : NULL;
-	if ((config->ca_bundle && !t->ca_bundle) || (config->proxy && !t->proxy))
+	if ((config->ca_bundle && !t->ca_bundle) ||
+	    (config->proxy && !t->proxy))
 		return err_set(reterr, -ENOMEM, "out of memory");
 
 	while (t->count < config->threads) {
@@ -415,9 +419,10 @@ int transport_new(const struct transport_config *config,
 		if (r == 0)
 			r = loop_run(loop);
 		if (r < 0)
-			return err_set(reterr, r,
-			               "cannot start an event loop for HTTP: %s",
-			               strerrordesc_np(-r));
+			return err_set(
+				reterr, r,
+				"cannot start an event loop for HTTP: %s",
+				strerrordesc_np(-r));
 	}
 	*ret = &take(&t)->base;
 	return 0;

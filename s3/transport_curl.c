@@ -36,7 +36,6 @@ struct ride {
 	struct curl_slist *nodes; /* scratch: one per line */
 	size_t nodes_cap;
 	long send_buffer; /* bytes, as curl was told */
-	unsigned sends;   /* times the request went out */
 	char detail[CURL_ERROR_SIZE];
 };
 
@@ -87,48 +86,31 @@ static int on_seek(void *ctx, curl_off_t offset, int origin)
 	return CURL_SEEKFUNC_OK;
 }
 
-static bool is_loopback(const char *ip)
-{
-	return str_starts(ip, "127.") || strcmp(ip, "::1") == 0 ||
-	       str_starts(ip, "::ffff:127.");
-}
-
 /* Connected, nothing of the request sent yet: the last moment to say no. */
 static int on_request(void *ctx, char *peer_ip, char *own_ip, int peer_port,
                       int own_port)
 {
 	struct ride *ride = ctx;
-	const struct http_request *request = ride->ex.call->request;
+	bool plain_ok = ride->carrier->config->allow_plaintext;
 
 	(void)own_ip;
 	(void)peer_port;
 	(void)own_port;
-	if (strcmp(request->scheme, "http") == 0 && !is_loopback(peer_ip) &&
-	    !ride->carrier->config->allow_plaintext) {
-		(void)exchange_stop(&ride->ex, -EPERM,
-		                    "plain http to '%s' (%s) is not allowed: use "
-		                    "https, or set allow_plaintext",
-		                    request->host, peer_ip);
-		return CURL_PREREQFUNC_ABORT;
-	}
-	if (ride->sends++ > 0 && request->once) {
-		(void)exchange_stop(&ride->ex, -ECONNRESET,
-		                    "'%s' closed a kept connection as it was used",
-		                    request->host);
-		return CURL_PREREQFUNC_ABORT;
-	}
-	return CURL_PREREQFUNC_OK;
+	return exchange_send(&ride->ex, peer_ip, plain_ok) < 0
+	               ? CURL_PREREQFUNC_ABORT
+	               : CURL_PREREQFUNC_OK;
 }
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx,
                      void *known)
 {
 	struct carrier *carrier = ctx;
-	struct epoll_event event = { .data.fd = fd };
+	struct epoll_event event = {.data.fd = fd};
 
 	(void)easy;
 	if (what == CURL_POLL_REMOVE) {
-		(void)epoll_ctl(carrier->config->epoll, EPOLL_CTL_DEL, fd, NULL);
+		(void)epoll_ctl(carrier->config->epoll, EPOLL_CTL_DEL, fd,
+		                NULL);
 		return 0;
 	}
 	if (what & CURL_POLL_IN)
@@ -138,8 +120,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx,
 	if (!known)
 		(void)curl_multi_assign(carrier->multi, fd, carrier);
 	/* Out of memory for a watch: the deadline ends the exchange. */
-	(void)epoll_ctl(carrier->config->epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd,
-	                &event);
+	(void)epoll_ctl(carrier->config->epoll,
+	                known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
 	return 0;
 }
 
@@ -169,34 +151,44 @@ static void ride_free(struct ride *ride)
 DEFINE_CLEANUP(struct ride *, ride_free);
 
 /* Counts refusals: curl_easy_setopt fails for lack of memory only. */
-#define SET(ride, option, value)                                        \
-	(curl_easy_setopt((ride)->easy, CURLOPT_##option, (value)) == CURLE_OK ? \
-	         0 :                                                     \
-	         1)
+#define SET(ride, option, value)                                               \
+	(curl_easy_setopt((ride)->easy, CURLOPT_##option, (value)) == CURLE_OK \
+	         ? 0                                                           \
+	         : 1)
 
-/* What is the same for every request. Returns the number of refusals. */
-static int set_habits(struct ride *ride, const struct carrier_config *t)
+/* What is the same for every request. */
+static const struct {
+	CURLoption option;
+	long value;
+} habits[] = {
+	{CURLOPT_NOSIGNAL, 1},
+	{CURLOPT_QUICK_EXIT, 1}, /* never wait for a slow resolver */
+	{CURLOPT_PATH_AS_IS, 1}, /* a key may be "a/../b" */
+	{CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1},
+	{CURLOPT_FOLLOWLOCATION, 0},
+	{CURLOPT_NETRC, CURL_NETRC_IGNORED},
+	{CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2}, /* or newer */
+	{CURLOPT_SSL_VERIFYPEER, 1},
+	{CURLOPT_SSL_VERIFYHOST, 2},
+	{CURLOPT_SUPPRESS_CONNECT_HEADERS, 1},
+	{CURLOPT_TCP_NODELAY, 1},
+	{CURLOPT_TCP_KEEPALIVE, 1},
+};
+
+/* Set all that. Returns the number of refusals. */
+static int set_habits(struct ride *ride, const struct carrier_config *config)
 {
 	int bad = 0;
 
-	bad += SET(ride, NOSIGNAL, 1L);
-	bad += SET(ride, QUICK_EXIT, 1L); /* never wait for a slow resolver */
-	bad += SET(ride, PATH_AS_IS, 1L); /* a key may be "a/../b" */
-	bad += SET(ride, HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	for (size_t i = 0; i < sizeof(habits) / sizeof(habits[0]); i++)
+		bad += curl_easy_setopt(ride->easy, habits[i].option,
+		                        habits[i].value) != CURLE_OK;
 	bad += SET(ride, PROTOCOLS_STR, "http,https");
-	bad += SET(ride, FOLLOWLOCATION, 0L);
-	bad += SET(ride, NETRC, (long)CURL_NETRC_IGNORED);
-	bad += SET(ride, SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	bad += SET(ride, SSL_VERIFYPEER, 1L);
-	bad += SET(ride, SSL_VERIFYHOST, 2L);
-	bad += SET(ride, SUPPRESS_CONNECT_HEADERS, 1L);
-	bad += SET(ride, TCP_NODELAY, 1L);
-	bad += SET(ride, TCP_KEEPALIVE, 1L);
 	bad += SET(ride, USERAGENT, "porterfs/" PORTER_VERSION);
-	if (t->ca_bundle)
-		bad += SET(ride, CAINFO, t->ca_bundle);
-	if (t->proxy)
-		bad += SET(ride, PROXY, t->proxy);
+	if (config->ca_bundle)
+		bad += SET(ride, CAINFO, config->ca_bundle);
+	if (config->proxy)
+		bad += SET(ride, PROXY, config->proxy);
 	return bad;
 }
 
@@ -258,7 +250,8 @@ static int set_method(struct ride *ride)
 	bad += SET(ride, CUSTOMREQUEST, method);
 	if (upload) {
 		bad += SET(ride, UPLOAD, 1L);
-		bad += SET(ride, INFILESIZE_LARGE, (curl_off_t)ride->ex.out_size);
+		bad += SET(ride, INFILESIZE_LARGE,
+		           (curl_off_t)ride->ex.out_size);
 	} else if (strcmp(method, "HEAD") == 0) {
 		bad += SET(ride, NOBODY, 1L);
 	}
@@ -271,7 +264,8 @@ static int set_headers(struct ride *ride)
 	size_t count = ride->ex.call->request->headers.count + 1;
 
 	if (count > ride->nodes_cap) {
-		void *more = reallocarray(ride->nodes, count, sizeof(*ride->nodes));
+		void *more =
+			reallocarray(ride->nodes, count, sizeof(*ride->nodes));
 
 		if (!more)
 			return 1;
@@ -285,7 +279,8 @@ static int set_headers(struct ride *ride)
 
 	for (size_t i = 0; i < count; i++) {
 		ride->nodes[i].data = line;
-		ride->nodes[i].next = i + 1 < count ? &ride->nodes[i + 1] : NULL;
+		ride->nodes[i].next =
+			i + 1 < count ? &ride->nodes[i + 1] : NULL;
 		line += strlen(line) + 1;
 	}
 	return SET(ride, HTTPHEADER, ride->nodes);
@@ -317,7 +312,6 @@ static int ride_load(struct ride *ride, uint64_t now)
 	const struct http_call *call = ride->ex.call;
 	long left = call->due_ms > 0 ? (long)(call->due_ms - now) : 0L;
 
-	ride->sends = 0;
 	ride->detail[0] = '\0';
 	return set_url(ride) + set_method(ride) + set_headers(ride) +
 	       set_buffers(ride) + SET(ride, TIMEOUT_MS, left) +
@@ -334,23 +328,13 @@ static int explain_connect(struct ride *ride, struct err *reterr)
 
 	(void)curl_easy_getinfo(ride->easy, CURLINFO_OS_ERRNO, &code);
 	if (code == ECONNREFUSED)
-		return err_set(reterr, -ECONNREFUSED,
-		               "connection to '%s' refused: nothing listens there",
-		               host);
-	if (code == ETIMEDOUT)
-		return err_set(reterr, -ETIMEDOUT, "no connection to '%s': timeout",
-		               host);
-	return err_set(reterr, -EHOSTUNREACH, "no connection to '%s': %s", host,
+		return err_set(
+			reterr, -ECONNREFUSED,
+			"connection to '%s' refused: nothing listens there",
+			host);
+	return err_set(reterr, code == ETIMEDOUT ? -ETIMEDOUT : -EHOSTUNREACH,
+	               "no connection to '%s': %s", host,
 	               code ? strerrordesc_np((int)code) : ride->detail);
-}
-
-/* The line broke: a cut handshake and a cut exchange are the same to us. */
-static int explain_reset(struct ride *ride, struct err *reterr)
-{
-	const char *host = ride->ex.call->request->host;
-
-	return err_set(reterr, -ECONNRESET, "'%s' broke the connection off%s", host,
-	               ride->ex.header_bytes > 0 ? " inside its reply" : "");
 }
 
 static int explain_timeout(struct ride *ride, struct err *reterr)
@@ -358,32 +342,22 @@ static int explain_timeout(struct ride *ride, struct err *reterr)
 	const struct http_call *call = ride->ex.call;
 	const struct http_request *request = call->request;
 
-	if (ride->sends == 0 &&
+	if (ride->ex.sends == 0 &&
 	    (call->due_ms == 0 || now_ms() < call->due_ms))
 		return err_set(reterr, -ETIMEDOUT,
-		               "no connection to '%s' within %llu ms", request->host,
+		               "no connection to '%s' within %llu ms",
+		               request->host,
 		               (unsigned long long)request->connect_ms);
 	return err_set(reterr, -ETIMEDOUT, "'%s' was not done within %llu ms",
 	               request->host, (unsigned long long)request->total_ms);
-}
-
-static int explain_tls(struct ride *ride, struct err *reterr)
-{
-	long code = 0;
-
-	(void)curl_easy_getinfo(ride->easy, CURLINFO_OS_ERRNO, &code);
-	if (code == ECONNRESET || code == EPIPE)
-		return explain_reset(ride, reterr);
-	return err_set(reterr, -EPROTO, "TLS with '%s' failed: %s",
-	               ride->ex.call->request->host, ride->detail);
 }
 
 /* curl's code as errno and sentence. */
 static int explain(struct ride *ride, CURLcode code, struct err *reterr)
 {
 	const char *host = ride->ex.call->request->host;
-	const char *detail = ride->detail[0] ? ride->detail :
-	                                       curl_easy_strerror(code);
+	const char *detail =
+		ride->detail[0] ? ride->detail : curl_easy_strerror(code);
 
 	switch ((int)code) {
 	case CURLE_COULDNT_RESOLVE_HOST:
@@ -396,23 +370,27 @@ static int explain(struct ride *ride, CURLcode code, struct err *reterr)
 		return explain_connect(ride, reterr);
 	case CURLE_OPERATION_TIMEDOUT:
 		return explain_timeout(ride, reterr);
-	case CURLE_SSL_CONNECT_ERROR:
-		return explain_tls(ride, reterr);
 	case CURLE_SEND_ERROR:
 	case CURLE_RECV_ERROR:
 	case CURLE_GOT_NOTHING:
-		return explain_reset(ride, reterr);
+		return err_set(
+			reterr, -ECONNRESET, "'%s' broke the connection off%s",
+			host, ride->ex.header_bytes > 0 ? " in its reply" : "");
+	case CURLE_SSL_CONNECT_ERROR:
+		return err_set(reterr, -EPROTO, "TLS with '%s' failed: %s",
+		               host, detail);
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_ISSUER_ERROR:
 	case CURLE_SSL_INVALIDCERTSTATUS:
 	case CURLE_SSL_CACERT_BADFILE:
 		return err_set(reterr, -EKEYREJECTED,
-		               "the certificate of '%s' is not trusted: %s", host,
-		               detail);
+		               "the certificate of '%s' is not trusted: %s",
+		               host, detail);
 	case CURLE_OUT_OF_MEMORY:
 		return err_set(reterr, -ENOMEM, "out of memory");
 	case CURLE_PARTIAL_FILE:
-		return err_set(reterr, -EPROTO, "'%s' cut its reply short", host);
+		return err_set(reterr, -EPROTO, "'%s' cut its reply short",
+		               host);
 	default:
 		return err_set(reterr, -EPROTO, "exchange with '%s' failed: %s",
 		               host, detail);
@@ -440,7 +418,8 @@ static void arrive(struct ride *ride, CURLcode code, int error)
 	struct http_reply *reply = &call->reply;
 	long request_size = 0, connects = 0;
 
-	(void)curl_easy_getinfo(ride->easy, CURLINFO_REQUEST_SIZE, &request_size);
+	(void)curl_easy_getinfo(ride->easy, CURLINFO_REQUEST_SIZE,
+	                        &request_size);
 	(void)curl_easy_getinfo(ride->easy, CURLINFO_NUM_CONNECTS, &connects);
 	reply->sent = request_size > 0;
 	reply->reused = reply->sent && connects == 0;
@@ -451,9 +430,9 @@ static void arrive(struct ride *ride, CURLcode code, int error)
 	else if (code != CURLE_OK)
 		reply->error = explain(ride, code, &reply->err);
 	else if (!ride->ex.final)
-		reply->error = err_set(&reply->err, -EPROTO,
-		                       "'%s' sent no HTTP reply",
-		                       call->request->host);
+		reply->error =
+			err_set(&reply->err, -EPROTO, "'%s' sent no HTTP reply",
+		                call->request->host);
 	call->ride = NULL;
 	retire(ride);
 	config->arrived(config->ctx, call);
@@ -539,7 +518,8 @@ void carrier_turn(struct carrier *carrier, uint64_t now)
 		struct ride *ride = NULL;
 		CURLcode code = m->data.result;
 
-		(void)curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &ride);
+		(void)curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE,
+		                        &ride);
 		arrive(ride, code, 0);
 	}
 }
@@ -550,9 +530,10 @@ void carrier_scan(struct carrier *carrier, uint64_t now)
 		struct ride *ride = container_of(pos, struct ride, link);
 		curl_off_t sent = 0, got = 0;
 
-		if (ride->sends == 0)
+		if (ride->ex.sends == 0)
 			continue; /* curl watches over connecting */
-		(void)curl_easy_getinfo(ride->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+		(void)curl_easy_getinfo(ride->easy, CURLINFO_SIZE_UPLOAD_T,
+		                        &sent);
 		(void)curl_easy_getinfo(ride->easy, CURLINFO_SIZE_DOWNLOAD_T,
 		                        &got);
 		if (exchange_watch(&ride->ex, now, (uint64_t)sent,
@@ -578,7 +559,8 @@ static bool set_multi(struct carrier *carrier)
 	       curl_multi_setopt(m, CURLMOPT_SOCKETDATA, carrier) == 0 &&
 	       curl_multi_setopt(m, CURLMOPT_TIMERFUNCTION, on_timer) == 0 &&
 	       curl_multi_setopt(m, CURLMOPT_TIMERDATA, carrier) == 0 &&
-	       curl_multi_setopt(m, CURLMOPT_PIPELINING, CURLPIPE_NOTHING) == 0 &&
+	       curl_multi_setopt(m, CURLMOPT_PIPELINING, CURLPIPE_NOTHING) ==
+	               0 &&
 	       curl_multi_setopt(m, CURLMOPT_MAXCONNECTS, most) == 0 &&
 	       curl_multi_setopt(m, CURLMOPT_MAX_TOTAL_CONNECTIONS, most) == 0;
 }
