@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# What every mounted test starts with: a directory of its own, an embedded
+# store with three buckets, a mount, and a clean end that is checked.
+#
+#   . "$(dirname "$0")/lib.sh"
+#   mount_porterfs
+#   echo hello >"$MNT/primary/f"
+#   is "$(cat "$MNT/primary/f")" hello "read back"
+#
+# Given by the runner (meson.build): PORTERFS, the daemon; TEST_RGW_ENV, an
+# .env of a running gateway, then the buckets are there instead.
+
+set -euo pipefail
+
+TEST=$(basename "$0" .sh)
+: "${PORTERFS:?the daemon under test: run this with meson test --suite mount}"
+
+# A directory with user extended attributes, in memory where that has them.
+pick_tmp() {
+	local dir
+	for dir in /dev/shm "${TMPDIR:-/tmp}" /var/tmp; do
+		dir=$(mktemp -d "$dir/porterfs-$TEST.XXXXXX") || continue
+		if setfattr -n user.test -v 1 "$dir" 2>/dev/null; then
+			echo "$dir"
+			return
+		fi
+		rmdir "$dir"
+	done
+	echo "no directory with user extended attributes" >&2
+	return 1
+}
+
+T=$(pick_tmp)
+MNT=$T/mnt
+STORE=$T/store
+LOG=$T/log
+DAEMON=
+FAILED=0
+
+mkdir -p "$MNT" "$STORE"/{b-primary,b-source,b-alt}
+
+say() { printf '# %s\n' "$*"; }
+
+fail() {
+	printf 'not ok - %s\n' "$*"
+	FAILED=$((FAILED + 1))
+}
+
+# is GOT WANTED WHAT
+is() {
+	if [ "$1" = "$2" ]; then
+		printf 'ok - %s\n' "$3"
+	else
+		fail "$3: got '$1', wanted '$2'"
+	fi
+}
+
+# like GOT PATTERN WHAT (an extended regular expression)
+like() {
+	if [[ $1 =~ $2 ]]; then
+		printf 'ok - %s\n' "$3"
+	else
+		fail "$3: '$1' does not match '$2'"
+	fi
+}
+
+# ok WHAT COMMAND...: the command succeeds
+ok() {
+	local what=$1
+	shift
+	if "$@"; then
+		printf 'ok - %s\n' "$what"
+	else
+		fail "$what: '$*' ended with $?"
+	fi
+}
+
+# refused ERRNO-TEXT WHAT COMMAND...: it fails, and says so
+refused() {
+	local wanted=$1 what=$2 text
+	shift 2
+	if text=$("$@" 2>&1); then
+		fail "$what: '$*' succeeded"
+	else
+		like "$text" "$wanted" "$what"
+	fi
+}
+
+skip() {
+	printf 'SKIP: %s\n' "$*"
+	rm -rf "$T"
+	trap - EXIT
+	exit 77
+}
+
+# wait_for SECONDS COMMAND...: until it succeeds
+wait_for() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		((SECONDS < end)) || return 1
+		sleep 0.02
+	done
+}
+
+is_mounted() { mountpoint -q "$MNT"; }
+
+# The environment of the guide for the store under test.
+porter_env() {
+	if [ -n "${TEST_RGW_ENV:-}" ]; then
+		cat "$TEST_RGW_ENV"
+		return
+	fi
+	cat <<-ENV
+	AWS_ENDPOINT=file://$STORE
+	AWS_BUCKET=b-primary
+	AWS_SOURCE_ENDPOINT=file://$STORE
+	AWS_SOURCE_BUCKET=b-source
+	EXPORT_ALT_AWS_ENABLED=true
+	EXPORT_ALT_AWS_ENDPOINT=file://$STORE
+	EXPORT_ALT_AWS_BUCKET=b-alt
+	ENV
+}
+
+# mount_porterfs [option]...: in the foreground, its log in $LOG
+mount_porterfs() {
+	(umask 077 && porter_env >"$T/.env")
+	env -i PATH="$PATH" HOME="$T" \
+		ASAN_OPTIONS="${ASAN_OPTIONS:-}" UBSAN_OPTIONS="${UBSAN_OPTIONS:-}" \
+		TSAN_OPTIONS="${TSAN_OPTIONS:-}" \
+		"$PORTERFS" -f --env-file "$T/.env" \
+		-o state_dir="$T/state",cache_dir="$T/cache" "$@" "$MNT" \
+		>>"$LOG" 2>&1 &
+	DAEMON=$!
+	if ! wait_for 20 is_mounted; then
+		cat "$LOG"
+		echo "not ok - the mount did not come up"
+		exit 1
+	fi
+}
+
+# Unmount as a user would; the daemon must then end well.
+umount_porterfs() {
+	wait_for 30 umount "$MNT" 2>>"$T/umount.log" || {
+		cat "$T/umount.log" "$LOG"
+		fail "umount went on saying busy"
+		return
+	}
+	local status=0
+	wait "$DAEMON" || status=$?
+	DAEMON=
+	is "$status" 0 "the daemon ends with 0"
+}
+
+# What the store has, past the mount.
+stored() { cat "$STORE/b-$1"; }
+
+finish() {
+	local status=$?
+	set +e
+	if [ -n "$DAEMON" ] && is_mounted; then
+		umount_porterfs
+	fi
+	if [ -n "$DAEMON" ]; then
+		kill -KILL "$DAEMON" 2>/dev/null
+		wait "$DAEMON" 2>/dev/null
+		umount -l "$MNT" 2>/dev/null
+	fi
+	if grep -qE 'ERROR: (Address|Leak|Thread)Sanitizer|WARNING: ThreadSanitizer|runtime error:|Assertion' "$LOG" 2>/dev/null; then
+		fail "the daemon's log has a sanitizer's report or a failed assertion"
+	fi
+	if [ "$FAILED" -gt 0 ] || [ "$status" -ne 0 ]; then
+		say "the daemon's log:"
+		sed 's/^/# /' "$LOG" 2>/dev/null | tail -60
+		say "again: PORTERFS=$PORTERFS $0"
+		[ -n "${KEEP:-}" ] && say "kept: $T" || rm -rf "$T"
+		exit 1
+	fi
+	rm -rf "$T"
+}
+trap finish EXIT
+
+[ -c /dev/fuse ] || skip "no /dev/fuse here"
