@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line of porterfs and mount.porterfs, and the configuration that
+ * it leads to.
+ */
+#ifndef PORTER_CMD_OPTIONS_H
+#define PORTER_CMD_OPTIONS_H
+
+#include "base/cleanup.h"
+#include "base/conf.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+
+enum options_action {
+	OPTIONS_MOUNT,
+	OPTIONS_HELP,
+	OPTIONS_VERSION,
+	OPTIONS_PRINT_CONFIG,
+};
+
+struct options {
+	enum options_action action;
+	bool foreground;      /* -f */
+	bool debug;           /* -d: log = debug, and -f */
+	char *mountpoint;     /* owned; NULL unless OPTIONS_MOUNT */
+	char *config_file;    /* owned; the one that was loaded, or NULL */
+	char *kernel_options; /* owned: "ro,noexec" for the kernel, or NULL */
+	struct conf *conf;    /* owned; loaded from every source and checked */
+};
+
+/*
+ * Parse argv (argv[0]'s last component "mount.porterfs" means mount(8)'s form:
+ * SOURCE DIR [-sfnv] [-o options]), load every source and check.  environment
+ * is environ-style; values of secrets in it are overwritten once read.
+ *
+ * Returns 0, or -EINVAL for a usage error (exit status 2) or another errno for
+ * a configuration that cannot be (exit status 1), with a sentence.
+ */
+int options_parse(int argc, char **argv, char **environment,
+                  struct options *ret, struct err *reterr);
+void options_release(struct options *options);
+
+#endif
