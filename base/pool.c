@@ -272,7 +272,10 @@ static void tell_granted(struct list *granted)
 	}
 }
 
-/* Slabs that waiters miss, as far as their classes have room for them. */
+/*
+ * Slabs that waiters miss and reclaiming can bring: not those for which a class
+ * has no room.
+ */
 static size_t missing_locked(const struct pool *pool)
 {
 	size_t free_slabs = pool->warm + pool->cold;
@@ -284,7 +287,9 @@ static size_t missing_locked(const struct pool *pool)
 
 		list_for_each(pos, &pool->queue[i])
 			sum += container_of(pos, struct pool_wait, link)->count;
-		want += sum < room ? sum : room;
+
+		/* What READ holds may be just what comes back. */
+		want += sum < room || i == POOL_READ ? sum : room;
 	}
 	return want > free_slabs ? want - free_slabs : 0;
 }

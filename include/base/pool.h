@@ -14,7 +14,9 @@
  * inside a class; nobody takes slabs that a waiter of the same or a higher class
  * could use, so a big request is not starved by small ones behind it.  Before anyone waits, the
  * pool asks its reclaimers (caches of clean bytes) to give slabs back; what
- * they free goes to the one who asked, not to whoever comes in between.
+ * they free goes to the one who asked, not to whoever comes in between.  They
+ * are not asked for a WRITE or PREFETCH that waits because of its class's
+ * limit: that ends when slabs of the class are given back or moved.
  *
  * Address space for the whole budget is reserved at once, so taking a slab is a
  * pop from a stack and cannot fail; memory is used as slabs are first written
