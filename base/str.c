@@ -68,7 +68,8 @@ void str_add_char(struct str *s, char c)
 }
 
 /* Format straight into the spare room, once more if that was too small. */
-static void str_addv(struct str *s, const char *fmt, va_list args)
+__attribute__((format(printf, 2, 0))) static void
+str_addv(struct str *s, const char *fmt, va_list args)
 {
 	va_list again;
 
