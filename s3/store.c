@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+/* As transcripts and metrics write them. */
 static const char *const verb_names[STORE_VERBS] = {
 	[STORE_HEAD] = "HEAD",
 	[STORE_GET] = "GET",

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/conf.h"
 #include "base/err.h"
+#include "base/str.h"
 
 #include <stdbool.h>
 
@@ -34,11 +35,14 @@ struct options {
  * SOURCE DIR [-sfnv] [-o options]), load every source and check.  environment
  * is environ-style; values of secrets in it are overwritten once read.
  *
- * Returns 0, or -EINVAL for a usage error (exit status 2) or another errno for
- * a configuration that cannot be (exit status 1), with a sentence.
+ * Returns 0, or a negative errno with a sentence: ret->usage_error tells a wrong
+ * word (exit status 2) from a configuration that cannot be (1).
  */
 int options_parse(int argc, char **argv, char **environment,
                   struct options *ret, struct err *reterr);
+/* The text of --help. */
+void options_help(struct str *ret);
+
 void options_release(struct options *options);
 
 #endif

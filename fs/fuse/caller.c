@@ -196,9 +196,12 @@ static int caller_exit_code(struct fs_callers *callers,
 	return r < 0 ? r : (int)code;
 }
 
-const struct fs_callers callers_by_proc = {
-	.find = caller_find,
-	.alive = caller_alive,
-	.descriptors = caller_descriptors,
-	.exit_code = caller_exit_code,
-};
+struct fs_callers session_callers(void)
+{
+	return (struct fs_callers){
+		.find = caller_find,
+		.alive = caller_alive,
+		.descriptors = caller_descriptors,
+		.exit_code = caller_exit_code,
+	};
+}

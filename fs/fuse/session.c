@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,7 +217,6 @@ int session_new(const struct session_config *config, struct session **ret,
 		free(session);
 		return err_set(reterr, -ENOMEM, "out of memory");
 	}
-	session->callers = callers_by_proc;
 	session->by_descriptor = by_descriptor;
 	session->kernel_readahead = config->kernel_readahead;
 	session->kernel_writeback = config->kernel_writeback;
@@ -321,6 +321,12 @@ static void kernel_inval_entry(struct fs_kernel *kernel, uint64_t parent,
 	                                       strlen(name));
 }
 
+/* Wakes a request thread out of its read; nothing more. */
+static void on_wake(int sig)
+{
+	(void)sig;
+}
+
 int session_start(struct session *session, struct fs *fs, struct err *reterr)
 {
 	session->fs = fs;
@@ -329,6 +335,8 @@ int session_start(struct session *session, struct fs *fs, struct err *reterr)
 		.inval_entry = kernel_inval_entry,
 	};
 	fs_set_kernel(fs, &session->kernel);
+	(void)sigaction(SIGUSR1, &(struct sigaction){.sa_handler = on_wake},
+	                NULL);
 	session->running = session->worker_count;
 
 	for (unsigned i = 0; i < session->worker_count; i++) {
@@ -357,11 +365,6 @@ int session_start(struct session *session, struct fs *fs, struct err *reterr)
 	if (session->kernel_readahead)
 		raise_readahead(session);
 	return 0;
-}
-
-struct fs_callers *session_callers(struct session *session)
-{
-	return &session->callers;
 }
 
 int session_wait(struct session *session)
@@ -418,9 +421,37 @@ int session_unmount(struct session *session)
 	return unmount(session, false);
 }
 
+/*
+ * End the request threads though the kernel has not ended the session: a
+ * detached mount lives on while somebody uses it.  A signal that comes between
+ * a thread's look at the session and its read is lost, so it is sent again
+ * until all have ended.
+ */
+static void stop_workers(struct session *session)
+{
+	struct timespec pause = {.tv_nsec = 5000000};
+
+	fuse_session_exit(session->fuse);
+	for (;;) {
+		(void)pthread_mutex_lock(&session->lock);
+		bool ended = session->running == 0;
+		(void)pthread_mutex_unlock(&session->lock);
+
+		if (ended)
+			return;
+		for (unsigned i = 0; i < session->worker_count; i++) {
+			if (session->workers[i].started)
+				(void)pthread_kill(session->workers[i].thread,
+				                   SIGUSR1);
+		}
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
 void session_detach(struct session *session)
 {
 	(void)unmount(session, true); /* what is left ends with the process */
+	stop_workers(session);
 }
 
 void session_free(struct session *session)
@@ -431,6 +462,8 @@ void session_free(struct session *session)
 	if (session->fs)
 		fs_set_kernel(session->fs, NULL);
 	keeper_stop(session);
+	if (session->fs)
+		stop_workers(session);
 	if (session->fuse)
 		fuse_session_unmount(session->fuse);
 	for (unsigned i = 0; i < session->worker_count; i++) {

@@ -25,7 +25,6 @@ struct session {
 	struct fuse_session *fuse;
 	struct fs *fs; /* borrowed; set before the first request is served */
 	struct fs_kernel kernel;
-	struct fs_callers callers;
 	char *mountpoint;
 	bool by_descriptor; /* mounted on /dev/fd/N: not ours to unmount */
 	uint64_t kernel_readahead;
@@ -66,9 +65,6 @@ bool mountinfo_find(const char *path, char *device, size_t size);
 
 /* readahead.c: tell the kernel how far to read ahead, where it lets us. */
 void raise_readahead(struct session *session);
-
-/* caller.c: the process table by /proc. */
-extern const struct fs_callers callers_by_proc;
 
 /* keeper.c */
 int keeper_start(struct session *session);

@@ -347,9 +347,8 @@ void fs_write(struct fs *fs, struct fs_call *call, struct fs_handle *handle,
 /* A descriptor was closed: commit if the commit rule says so. */
 void fs_flush(struct fs *fs, struct fs_call *call, struct fs_handle *handle);
 void fs_fsync(struct fs *fs, struct fs_call *call, struct fs_handle *handle);
-void fs_fallocate(struct fs *fs, struct fs_call *call,
-                  struct fs_handle *handle, int mode, uint64_t offset,
-                  uint64_t length);
+void fs_fallocate(struct fs *fs, struct fs_call *call, struct fs_handle *handle,
+                  int mode, uint64_t offset, uint64_t length);
 /* SEEK_DATA, SEEK_HOLE: call->count is the offset. */
 void fs_lseek(struct fs *fs, struct fs_call *call, struct fs_handle *handle,
               uint64_t offset, int whence);

@@ -60,8 +60,8 @@ void session_detach(struct session *session);
  */
 void session_unsettled(void *session, bool busy);
 
-/* What the process table knows, for fs_parts.callers; the session's. */
-struct fs_callers *session_callers(struct session *session);
+/* What the process table knows, for fs_parts.callers. */
+struct fs_callers session_callers(void);
 
 /* Ends the threads if they still run. Accepts NULL. */
 void session_free(struct session *session);
