@@ -17,6 +17,8 @@
  * and x^n; the reflected product is times x, hence one less.  The last 16 bytes
  * go through the tables, which divides them by the polynomial.
  */
+#include "crc.h"
+
 #include "base/digest.h"
 #include "crc_tables.h"
 
@@ -59,6 +61,16 @@ static uint64_t crc64nvme_tables(uint64_t crc, const uint8_t *p, size_t len)
 	for (; len > 0; len--, p++)
 		crc = crc >> 8 ^ crc64nvme_table[0][(crc ^ *p) & 255];
 	return crc;
+}
+
+uint32_t crc32c_portable(uint32_t crc, const void *data, size_t len)
+{
+	return ~crc32c_tables(~crc, data, len);
+}
+
+uint64_t crc64nvme_portable(uint64_t crc, const void *data, size_t len)
+{
+	return ~crc64nvme_tables(~crc, data, len);
 }
 
 #ifdef __x86_64__
@@ -160,26 +172,26 @@ uint32_t digest_crc32c(uint32_t crc, const void *data, size_t len)
 	if (__builtin_cpu_supports("sse4.2") &&
 	    __builtin_cpu_supports("pclmul"))
 		return ~crc32c_sse42(~crc, data, len);
-	return ~crc32c_tables(~crc, data, len);
+	return crc32c_portable(crc, data, len);
 }
 
 uint64_t digest_crc64nvme(uint64_t crc, const void *data, size_t len)
 {
 	if (len >= 64 && __builtin_cpu_supports("pclmul"))
 		return ~crc64nvme_pclmul(~crc, data, len);
-	return ~crc64nvme_tables(~crc, data, len);
+	return crc64nvme_portable(crc, data, len);
 }
 
 #else
 
 uint32_t digest_crc32c(uint32_t crc, const void *data, size_t len)
 {
-	return ~crc32c_tables(~crc, data, len);
+	return crc32c_portable(crc, data, len);
 }
 
 uint64_t digest_crc64nvme(uint64_t crc, const void *data, size_t len)
 {
-	return ~crc64nvme_tables(~crc, data, len);
+	return crc64nvme_portable(crc, data, len);
 }
 
 #endif
