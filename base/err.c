@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/err.h"
 
+#include "base/str.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 int err_set(struct err *reterr, int code, const char *fmt, ...)
 {
+	char text[ERR_TEXT_MAX]; /* the arguments may be the text of before */
 	va_list args;
 
 	if (!reterr)
 		return code;
 
-	reterr->code = code;
 	va_start(args, fmt);
-	(void)vsnprintf(reterr->text, sizeof(reterr->text), fmt, args);
+	(void)vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	reterr->code = code;
+	(void)str_copy(reterr->text, sizeof(reterr->text), text);
 	return code;
 }
 
@@ -27,13 +31,15 @@ int err_wrap(struct err *reterr, const char *fmt, ...)
 	if (!reterr)
 		return 0;
 
-	(void)memcpy(text, reterr->text, sizeof(text));
 	va_start(args, fmt);
-	int n = vsnprintf(reterr->text, sizeof(reterr->text), fmt, args);
+	int n = vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	if (n >= 0 && (size_t)n < sizeof(reterr->text))
-		(void)snprintf(reterr->text + n,
-		               sizeof(reterr->text) - (size_t)n, ": %s", text);
+	if (n >= 0 && (size_t)n + 2 < sizeof(text)) {
+		memcpy(text + n, ": ", 2);
+		(void)str_copy(text + n + 2, sizeof(text) - (size_t)n - 2,
+		               reterr->text);
+	}
+	(void)str_copy(reterr->text, sizeof(reterr->text), text);
 	return reterr->code;
 }
 
