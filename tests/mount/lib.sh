@@ -130,7 +130,7 @@ mount_porterfs() {
 		ASAN_OPTIONS="${ASAN_OPTIONS:-}" UBSAN_OPTIONS="${UBSAN_OPTIONS:-}" \
 		TSAN_OPTIONS="${TSAN_OPTIONS:-}" \
 		"$PORTERFS" -f --env-file "$T/.env" \
-		-o state_dir="$T/state",cache_dir="$T/cache" "$@" "$MNT" \
+		-o "state_dir=$T/state,cache_dir=$T/cache" "$@" "$MNT" \
 		>>"$LOG" 2>&1 &
 	DAEMON=$!
 	if ! wait_for 20 is_mounted; then
@@ -174,7 +174,7 @@ finish() {
 		say "the daemon's log:"
 		sed 's/^/# /' "$LOG" 2>/dev/null | tail -60
 		say "again: PORTERFS=$PORTERFS $0"
-		[ -n "${KEEP:-}" ] && say "kept: $T" || rm -rf "$T"
+		if [ -n "${KEEP:-}" ]; then say "kept: $T"; else rm -rf "$T"; fi
 		exit 1
 	fi
 	rm -rf "$T"

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 mount_porterfs
-is "$(ls "$MNT" | tr '\n' ' ')" "alt-export primary source " "three buckets"
+is "$(find "$MNT" -mindepth 1 -printf "%f\n" | sort | tr '\n' ' ')" "alt-export primary source " "three buckets"
 
 echo hello >"$MNT/primary/small"
 is "$(cat "$MNT/primary/small")" hello "a small file"
