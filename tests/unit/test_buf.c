@@ -9,10 +9,10 @@
 
 #include <cmocka.h>
 
-#define TEXT "abcdefghij"
-#define SIZE (sizeof(TEXT) - 1)
+static const char whole[] = "abcdefghij";
+#define SIZE (sizeof(whole) - 1)
 
-/* TEXT in slices of 3, 0, 1 and 6 bytes, apart from each other. */
+/* The whole in slices of 3, 0, 1 and 6 bytes, apart from each other. */
 struct pieces {
 	uint8_t memory[40];
 	struct slice slices[4];
@@ -31,9 +31,9 @@ static void pieces_init(struct pieces *p)
 			},
 		.chain = {.slices = p->slices, .count = 4},
 	};
-	memcpy(p->memory + 1, TEXT, 3);
-	memcpy(p->memory + 10, TEXT + 3, 1);
-	memcpy(p->memory + 20, TEXT + 4, 6);
+	memcpy(p->memory + 1, whole, 3);
+	memcpy(p->memory + 10, whole + 3, 1);
+	memcpy(p->memory + 20, whole + 4, 6);
 }
 
 static void the_size_is_that_of_all_slices(void **state)
@@ -62,7 +62,7 @@ static void every_range_can_be_read(void **state)
 			assert_int_equal(chain_read(&p.chain, offset, out, len),
 			                 n);
 			if (n > 0)
-				assert_memory_equal(out, TEXT + offset, n);
+				assert_memory_equal(out, whole + offset, n);
 		}
 	}
 	assert_int_equal(chain_read(&p.chain, UINT64_MAX, p.memory, 9), 0);
@@ -74,12 +74,13 @@ static void every_range_can_be_written_and_no_byte_beside_it(void **state)
 	for (size_t offset = 0; offset <= SIZE; offset++) {
 		for (size_t len = 0; len <= SIZE + 2; len++) {
 			struct pieces p;
-			char expected[] = TEXT;
+			char expected[sizeof(whole)];
 			char out[SIZE];
 			size_t left = SIZE - offset;
 			size_t n = len < left ? len : left;
 
 			pieces_init(&p);
+			memcpy(expected, whole, sizeof(whole));
 			memcpy(expected + offset, "0123456789XY", n);
 			assert_int_equal(chain_write(&p.chain, offset,
 			                             "0123456789XY", len),
