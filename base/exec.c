@@ -114,8 +114,14 @@ void exec_run(struct exec *exec, struct task *task)
 		return;
 	}
 
-	WITH_LOCK(&exec->lock);
-	list_append(&exec->queue, &task->link);
-	if (exec->idle > 0)
+	bool wake;
+
+	{
+		WITH_LOCK(&exec->lock);
+		list_append(&exec->queue, &task->link);
+		wake = exec->idle > 0;
+	}
+	/* Outside, so that it does not run into our lock at once. */
+	if (wake)
 		(void)pthread_cond_signal(&exec->work);
 }

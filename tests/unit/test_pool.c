@@ -1,138 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/pool.h"
+#include "pool_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
-
-#include <cmocka.h>
-
-#define SLABS  32u /* of the pool under test */
-#define BUDGET (SLABS * POOL_SLAB_SIZE)
-
-/* A request that notes when it was granted. */
-struct want {
-	struct pool_wait wait;
-	uint8_t *slabs[SLABS];
-	unsigned *turns;  /* grants so far, of all */
-	unsigned granted; /* which of them this was; 0 = not yet */
-};
-
-static void note_grant(struct pool_wait *wait)
-{
-	struct want *w = container_of(wait, struct want, wait);
-
-	assert_int_equal(w->granted, 0);
-	w->granted = ++*w->turns;
-}
-
-static void want_init(struct want *w, enum pool_class class, size_t count,
-                      unsigned *turns)
-{
-	*w = (struct want){
-		.wait.class = class,
-		.wait.count = count,
-		.wait.slabs = w->slabs,
-		.wait.granted = note_grant,
-		.turns = turns,
-	};
-}
-
-/* A cache: slabs of one class that can be had back. */
-struct cache {
-	struct pool_reclaimer reclaimer;
-	struct pool *pool;
-	uint8_t *slabs[SLABS];
-	size_t count;   /* slabs it has */
-	size_t locked;  /* of them, not to be freed now */
-	size_t asked;   /* what reclaim() was asked for last */
-	unsigned calls; /* of reclaim() */
-	unsigned pressures;
-
-	/* Inside reclaim(): somebody else comes along. NULL = nobody. */
-	struct want *intruder;
-	bool intruder_got_it;
-};
-
-static size_t cache_reclaim(struct pool_reclaimer *reclaimer, size_t want)
-{
-	struct cache *c = container_of(reclaimer, struct cache, reclaimer);
-	size_t n = c->count - c->locked;
-
-	n = n < want ? n : want;
-	c->asked = want;
-	c->calls++;
-	c->count -= n;
-	pool_give(c->pool, POOL_READ, &c->slabs[c->count], n);
-	if (c->intruder)
-		c->intruder_got_it =
-			pool_try(c->pool, c->intruder->wait.class,
-		                 c->intruder->slabs, c->intruder->wait.count);
-	return n;
-}
-
-static void cache_pressure(struct pool_reclaimer *reclaimer)
-{
-	container_of(reclaimer, struct cache, reclaimer)->pressures++;
-}
-
-/* A pool, and a cache that holds count slabs of it. */
-struct bench {
-	struct pool *pool;
-	struct cache cache;
-	unsigned turns;
-};
-
-static void fill_cache(struct bench *b, size_t count)
-{
-	b->cache = (struct cache){
-		.reclaimer.reclaim = cache_reclaim,
-		.reclaimer.pressure = cache_pressure,
-		.pool = b->pool,
-		.count = count,
-	};
-	assert_true(pool_try(b->pool, POOL_READ, b->cache.slabs, count));
-	pool_add_reclaimer(b->pool, &b->cache.reclaimer);
-}
-
-static void empty_cache(struct bench *b)
-{
-	pool_remove_reclaimer(b->pool, &b->cache.reclaimer);
-	pool_give(b->pool, POOL_READ, b->cache.slabs, b->cache.count);
-}
-
-static void give(struct bench *b, struct want *w)
-{
-	pool_give(b->pool, w->wait.class, w->slabs, w->wait.count);
-}
-
-static struct pool_stats stats(struct bench *b)
-{
-	struct pool_stats s;
-
-	pool_get_stats(b->pool, &s);
-	return s;
-}
-
-static int set_up(void **state)
-{
-	struct bench *b = calloc(1, sizeof(*b));
-
-	*state = b;
-	return b ? pool_new(BUDGET, &b->pool) : -1;
-}
-
-static int tear_down(void **state)
-{
-	struct bench *b = *state;
-
-	pool_free(b->pool);
-	free(b);
-	return 0;
-}
 
 static void fewer_than_sixteen_slabs_make_no_pool(void **state)
 {
@@ -378,127 +248,6 @@ static void who_cancels_is_never_granted_and_frees_the_way(void **state)
 	assert_int_equal(b->turns, 1);
 }
 
-static void clean_bytes_are_reclaimed_before_anyone_waits(void **state)
-{
-	struct bench *b = *state;
-	struct want w;
-
-	fill_cache(b, 30);
-	want_init(&w, POOL_WRITE, 8, &b->turns);
-	assert_true(pool_take(b->pool, &w.wait));
-	assert_int_equal(b->cache.asked, 6);
-	assert_int_equal(b->cache.count, 24);
-	assert_int_equal(b->cache.pressures, 0);
-	assert_int_equal(b->turns, 0); /* it did not wait */
-	assert_int_equal(stats(b).waits, 0);
-	give(b, &w);
-	empty_cache(b);
-}
-
-static void what_is_reclaimed_cannot_be_snatched(void **state)
-{
-	struct bench *b = *state;
-	struct want intruder;
-	struct want w;
-
-	fill_cache(b, SLABS);
-	want_init(&intruder, POOL_WRITE, 1, &b->turns);
-	want_init(&w, POOL_WRITE, 4, &b->turns);
-	b->cache.locked = SLABS - 2; /* half of what is wanted */
-	b->cache.intruder = &intruder;
-	assert_false(pool_take(b->pool, &w.wait));
-	assert_false(b->cache.intruder_got_it);
-
-	b->cache.locked = 0;
-	pool_nudge(b->pool);
-	assert_false(b->cache.intruder_got_it);
-	assert_int_equal(w.granted, 1);
-	give(b, &w);
-	empty_cache(b);
-}
-
-static void every_reclaimer_is_asked_for_what_is_still_missing(void **state)
-{
-	struct bench *b = *state;
-	struct bench other = {.pool = b->pool};
-	struct want w;
-
-	fill_cache(b, 20);
-	fill_cache(&other, 12);
-	want_init(&w, POOL_READ, 24, &b->turns);
-	assert_true(pool_take(b->pool, &w.wait));
-	assert_int_equal(b->cache.asked, 24);
-	assert_int_equal(b->cache.count, 0);
-	assert_int_equal(other.cache.asked, 4);
-	give(b, &w);
-	empty_cache(&other);
-	empty_cache(b);
-}
-
-static void a_nudge_asks_again_for_those_who_wait(void **state)
-{
-	struct bench *b = *state;
-	struct want w;
-
-	fill_cache(b, SLABS);
-	pool_nudge(b->pool);
-	assert_int_equal(b->cache.calls, 0); /* nobody waits */
-
-	b->cache.locked = SLABS;
-	want_init(&w, POOL_READ, 3, &b->turns);
-	assert_false(pool_take(b->pool, &w.wait));
-	assert_int_equal(w.granted, 0);
-	b->cache.locked = 0;
-	pool_nudge(b->pool);
-	assert_int_equal(w.granted, 1);
-	assert_int_equal(b->cache.count, SLABS - 3);
-	give(b, &w);
-	empty_cache(b);
-}
-
-static void a_waiting_writer_is_pressure_and_a_reader_is_not(void **state)
-{
-	struct bench *b = *state;
-	struct want reader;
-	struct want writer;
-
-	fill_cache(b, SLABS);
-	b->cache.locked = SLABS;
-	want_init(&reader, POOL_READ, 1, &b->turns);
-	want_init(&writer, POOL_WRITE, 1, &b->turns);
-	assert_false(pool_take(b->pool, &reader.wait));
-	assert_int_equal(b->cache.pressures, 0);
-	assert_false(pool_pressed(b->pool));
-
-	assert_false(pool_take(b->pool, &writer.wait));
-	assert_int_equal(b->cache.pressures, 1);
-	assert_true(pool_pressed(b->pool));
-
-	assert_true(pool_cancel(b->pool, &writer.wait));
-	assert_true(pool_cancel(b->pool, &reader.wait));
-	assert_false(pool_pressed(b->pool));
-	empty_cache(b);
-}
-
-static void a_full_class_is_pressed_but_nothing_reclaimed_in_vain(void **state)
-{
-	struct bench *b = *state;
-	struct want writer;
-	struct want more;
-
-	want_init(&writer, POOL_WRITE, 24, &b->turns);
-	want_init(&more, POOL_WRITE, 4, &b->turns);
-	assert_true(pool_take(b->pool, &writer.wait));
-	fill_cache(b, 8);
-	assert_false(pool_take(b->pool, &more.wait));
-	assert_int_equal(b->cache.count, 8);
-	assert_int_equal(b->cache.pressures, 1);
-	give(b, &writer);
-	assert_int_equal(more.granted, 1);
-	give(b, &more);
-	empty_cache(b);
-}
-
 /* A request that asks for more as soon as it is granted. */
 struct greedy {
 	struct want want;
@@ -569,9 +318,6 @@ static void trimming_hands_memory_back_and_slabs_stay_usable(void **state)
 	give(b, &w);
 }
 
-#define bench_test(name) \
-	cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -587,13 +333,6 @@ int main(void)
 		bench_test(prefetch_leaves_what_a_full_class_will_need),
 		bench_test(moving_slabs_makes_room_in_their_class),
 		bench_test(who_cancels_is_never_granted_and_frees_the_way),
-		bench_test(clean_bytes_are_reclaimed_before_anyone_waits),
-		bench_test(what_is_reclaimed_cannot_be_snatched),
-		bench_test(every_reclaimer_is_asked_for_what_is_still_missing),
-		bench_test(a_nudge_asks_again_for_those_who_wait),
-		bench_test(a_waiting_writer_is_pressure_and_a_reader_is_not),
-		bench_test(
-			a_full_class_is_pressed_but_nothing_reclaimed_in_vain),
 		bench_test(granted_may_ask_for_more),
 		bench_test(trimming_hands_memory_back_and_slabs_stay_usable),
 	};
