@@ -76,7 +76,7 @@ uint64_t crc64nvme_portable(uint64_t crc, const void *data, size_t len)
 #ifdef __x86_64__
 #include <immintrin.h>
 
-#define BLOCK 1024 /* bytes; crc_tables.c knows it too */
+#define BLOCK ((size_t)1024) /* bytes; crc_tables.c knows it too */
 
 /* Carry-less product of two 32 bit words. */
 __attribute__((target("pclmul"))) static uint64_t multiply32(uint32_t a,

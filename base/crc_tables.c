@@ -69,7 +69,7 @@ int main(void)
 	write_power("CRC32C", 8 * 1024 - 33, CRC32C, 32);
 	write_power("CRC32C", 8 * 2048 - 33, CRC32C, 32);
 
-	/* 128 and 512 bits further: the low half 64 more; less one, see there. */
+	/* 128 and 512 bits, for the low half 64 more; less one: see there. */
 	write_power("CRC64NVME", 127, CRC64NVME, 64);
 	write_power("CRC64NVME", 191, CRC64NVME, 64);
 	write_power("CRC64NVME", 511, CRC64NVME, 64);

@@ -161,8 +161,8 @@ void digest_base64(const void *data, size_t len, char *ret)
 			group |= p[2];
 		*ret++ = digits[group >> 18];
 		*ret++ = digits[group >> 12 & 63];
-		*ret++ = len > 1 ? digits[group >> 6 & 63] : '=';
-		*ret++ = len > 2 ? digits[group & 63] : '=';
+		*ret++ = (char)(len > 1 ? digits[group >> 6 & 63] : '=');
+		*ret++ = (char)(len > 2 ? digits[group & 63] : '=');
 	}
 	*ret = '\0';
 }

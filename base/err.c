@@ -35,7 +35,7 @@ int err_wrap(struct err *reterr, const char *fmt, ...)
 	int n = vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	if (n >= 0 && (size_t)n + 2 < sizeof(text)) {
-		memcpy(text + n, ": ", 2);
+		(void)str_copy(text + n, sizeof(text) - (size_t)n, ": ");
 		(void)str_copy(text + n + 2, sizeof(text) - (size_t)n - 2,
 		               reterr->text);
 	}

@@ -11,12 +11,13 @@
  *   PREFETCH  perhaps somebody will want these   up to 1/2 of it
  *
  * Freed slabs go to waiters by class, READ first, first come first served
- * inside a class; nobody takes slabs that a waiter of the same or a higher class
- * could use, so a big request is not starved by small ones behind it.  Before anyone waits, the
- * pool asks its reclaimers (caches of clean bytes) to give slabs back; what
- * they free goes to the one who asked, not to whoever comes in between.  They
- * are not asked for a WRITE or PREFETCH that waits because of its class's
- * limit: that ends when slabs of the class are given back or moved.
+ * inside a class; nobody takes slabs that a waiter of the same or a higher
+ * class could use, so a big request is not starved by small ones behind it.
+ * Before anyone waits, the pool asks its reclaimers (caches of clean bytes) to
+ * give slabs back; what they free goes to the one who asked, not to whoever
+ * comes in between.  They are not asked for a WRITE or PREFETCH that waits
+ * because of its class's limit: that ends when slabs of the class are given
+ * back or moved.
  *
  * Address space for the whole budget is reserved at once, so taking a slab is a
  * pop from a stack and cannot fail; memory is used as slabs are first written
@@ -46,7 +47,7 @@ enum pool_class {
 
 struct pool;
 
-/* A request for slabs, the caller's memory until granted or cancelled; zeroed. */
+/* A request for slabs, the caller's memory until granted or cancelled. */
 struct pool_wait {
 	enum pool_class class;
 	size_t count;    /* slabs wanted, > 0; all or nothing */
@@ -54,13 +55,13 @@ struct pool_wait {
 
 	/*
 	 * Called once when a request that had to wait is granted, on the thread
-	 * that gave slabs back or otherwise made room, without any lock of the
-	 * pool.  Must not block.  The request is the caller's again on entry.
+	 * that gave slabs back or otherwise made room, without any lock of
+	 * the pool.  Must not block.  The request is the caller's again on entry.
 	 */
 	void (*granted)(struct pool_wait *wait);
 
 	struct list link; /* pool */
-	int state;        /* pool */
+	int state;        /* pool; 0 at first */
 };
 
 /*

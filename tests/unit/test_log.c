@@ -239,10 +239,10 @@ static void lines_of_many_threads_do_not_mix(void **state)
 	for (unsigned i = 0; i < 4; i++)
 		(void)pthread_join(threads[i], NULL);
 
-	char *rest = NULL;
+	char *rest = lines->data;
 
-	for (char *line = strtok_r(lines->data, "\n", &rest); line;
-	     line = strtok_r(NULL, "\n", &rest)) {
+	while (*rest) {
+		const char *line = strsep(&rest, "\n");
 		unsigned who = (unsigned)(line[2] - 'a');
 		char expected[32];
 
