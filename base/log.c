@@ -26,7 +26,7 @@
 
 #define SECRET_MARK "X-Amz-"
 
-/* Write to standard error in one piece, so lines of processes do not mix. */
+/* The default; below. */
 static void sink_stderr(void *ctx, enum log_level level, const char *line);
 
 /* The one global of the program. */
@@ -42,6 +42,7 @@ static struct {
 	.sink = sink_stderr,
 };
 
+/* As people write them in the configuration. */
 static const char *const level_names[] = {
 	[LOG_LEVEL_ERROR] = "error",
 	[LOG_LEVEL_WARNING] = "warning",
@@ -49,6 +50,7 @@ static const char *const level_names[] = {
 	[LOG_LEVEL_DEBUG] = "debug",
 };
 
+/* Write in one piece, so that lines of several processes do not mix. */
 static void sink_stderr(void *ctx, enum log_level level, const char *line)
 {
 	char head[32];
