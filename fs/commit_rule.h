@@ -23,15 +23,15 @@ struct commit_facts {
 	bool caller_known;  /* the flushing thread group could be told */
 	bool caller_opened; /* and is the one that opened the file */
 	bool opener_alive;
-	int descriptors;    /* the caller's, of this file, still open; < 0 =
+	int descriptors; /* the caller's, of this file, still open; < 0 =
 	                       cannot be told */
-	int exit_code;      /* of the caller, field 52; < 0 = cannot be told */
+	int exit_code;   /* of the caller, field 52; < 0 = cannot be told */
 };
 
 enum commit_verdict {
 	COMMIT_NOT_YET, /* answer the latched error, if any, and go on */
 	COMMIT_NOW,
-	COMMIT_KEEP,    /* not published; the upload stays open at the server */
+	COMMIT_KEEP, /* not published; the upload stays open at the server */
 	COMMIT_ABORT,
 };
 

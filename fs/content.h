@@ -27,7 +27,24 @@
 #include <stdint.h>
 
 struct content;
+struct contents;
+struct fs;
 struct inode;
+
+/* All contents of a mount: what fs.c makes, counts, aborts and ends. */
+int contents_new(struct fs *fs, struct contents **ret);
+
+/* Files being written or committed now. */
+unsigned contents_writing(struct contents *contents);
+
+/* Cancel and abort every upload; commits under way end soon. */
+void contents_abort(struct contents *contents);
+
+/*
+ * Drop the handles that are still open, as if released without a commit, and
+ * wait for what is under way. NULL is fine.
+ */
+void contents_free(struct contents *contents);
 
 /*
  * What the naming side asks of the writing side.  inode->lock is not held;

@@ -18,12 +18,12 @@
 #include "attr.h"
 #include "base/hash.h"
 #include "base/list.h"
+#include "core.h"
 
 #include <pthread.h>
 
-struct bucket;
+struct change;
 struct content;
-struct inodes;
 
 enum inode_kind {
 	INODE_ROOT,   /* the mount's root */
@@ -31,6 +31,25 @@ enum inode_kind {
 	INODE_DIR,    /* a directory in a bucket, implicit or explicit */
 	INODE_FILE,
 	INODE_SYMLINK,
+};
+
+/* What only a few inodes need: those with something not at the store. */
+struct inode_extra {
+	struct attr stored; /* what the store had when local began; known 0 =
+	                       nothing */
+	unsigned changes;   /* setattr and setxattr of a local inode */
+	unsigned sent;      /* changes when the commit took its headers */
+
+	/*
+	 * A new file (attr.etag "") whose name was deleted a moment ago, while
+	 * somebody still had the old file open: that version's DELETE has not
+	 * been sent.  The commit replaces it (If-Match) instead of expecting
+	 * nothing there.
+	 */
+	char replaces[STORE_ETAG_MAX];
+
+	/* unlinked: the version whose DELETE goes at the last release. */
+	char delete_etag[STORE_ETAG_MAX];
 };
 
 struct inode {
@@ -41,15 +60,19 @@ struct inode {
 	struct inodes *table;
 
 	pthread_mutex_t lock; /* guards what says so */
-	char *key;         /* lock: in the bucket; directories without their
-	                      trailing slash; "" for a bucket's root */
+	char *key;         /* lock, and table->lock: read under either; in the
+	                      bucket; directories without their trailing slash;
+	                      "" for a bucket's root */
 	struct attr attr;  /* lock: as the mount shows it */
 	uint64_t fresh_ms; /* lock: attr is believed until then (clock_ms) */
 	bool local;        /* lock: attr is the truth, the store has not got it
 	                      all: being written, or commit under way */
 	bool unlinked;     /* lock: unlinked here while open: never commit, and
-	                      delete_etag's object goes at the last release */
-	struct content *content; /* lock: the bytes, while anybody has them
+	                      extra->delete_etag's object goes at the last
+	                      release */
+	struct inode_extra *extra; /* lock: NULL = none */
+	struct change *change;     /* lock: a self-copy under way (change.c) */
+	struct content *content;   /* lock: the bytes, while anybody has them
 	                            open or they are not at the store yet */
 
 	uint64_t lookups; /* table->lock: the kernel's count */
@@ -59,11 +82,68 @@ struct inode {
 	UT_hash_handle by_name;
 };
 
-/* References of ours; the inode goes when both counts are 0. */
+/* The table. Bucket roots are made by bucket_init(). */
+int inodes_new(struct fs *fs, struct inodes **ret);
+void inodes_free(struct inodes *table);
+
+/*
+ * References of ours; the inode goes when both counts are 0.  Hold no lock
+ * when dropping one: the last reference of a file that was unlinked while open
+ * sends its DELETE.
+ */
 struct inode *inode_get(struct inodes *table, uint64_t nodeid); /* or NULL */
 struct inode *inode_ref(struct inode *inode);
 void inode_unref(struct inode *inode);
 DEFINE_CLEANUP(struct inode *, inode_unref);
+
+/* The kernel's count. */
+void inode_add_lookup(struct inode *inode);
+void inode_forget(struct inodes *table, uint64_t nodeid, uint64_t count);
+
+/* The current inode of a key, referenced, or NULL when none is known. */
+struct inode *inode_of_key(struct bucket *bucket, const char *key);
+
+/* Whether this is still its name's current inode. */
+bool inode_linked(struct inode *inode);
+
+/*
+ * The object key of a name in a directory (root: -EPERM, names live in
+ * buckets), malloc'ed for the caller. -ENAMETOOLONG, -EINVAL, -ENOMEM.
+ */
+int inode_child_key(struct inode *parent, const char *name, char **ret);
+
+/* What the kernel is told of it now; hands over no lookup count. */
+void inode_entry(struct inode *inode, struct fs_entry *ret);
+void inode_stat(struct inode *inode, struct fs_attr *ret);
+
+/*
+ * What the store said of a key, asked at moment (meta_cache.h): the inode that
+ * now stands for it, referenced.  A local one stays as it is; another version
+ * than the linked one's makes a new inode.  -EAGAIN: the mount itself changed
+ * the name since; ask again.  -ENOMEM.
+ */
+struct inode_seen {
+	struct bucket *bucket;
+	const char *key;
+	enum inode_kind kind;
+	const struct attr *attr; /* copied */
+	uint64_t fresh_ms;
+	uint64_t moment;
+};
+int inode_see(const struct inode_seen *seen, struct inode **ret);
+
+/*
+ * A new, empty, local file in parent: its name's current inode, with one
+ * reference for the caller and no lookup count.  Asks the store nothing.
+ * -EEXIST: the name is known to exist; *ret is its inode, referenced (for
+ * O_CREAT without O_EXCL).  Else -EROFS, -EPERM, the errno of a broken bucket,
+ * -ENOENT (parent is gone), -ENAMETOOLONG, -EINVAL, -ENOMEM; *ret untouched.
+ */
+int inode_create(struct inode *parent, const char *name, uint32_t mode,
+                 const struct fs_who *who, struct inode **ret);
+
+/* The inode's extra part, made when it has none. NULL: out of memory. */
+struct inode_extra *inode_extra_locked(struct inode *inode);
 
 /*
  * What the writing side tells the naming side.  All take and drop inode->lock
@@ -83,7 +163,8 @@ int inode_headers(struct inode *inode, const char *nonce,
 /*
  * The commit is at the store as info (size, etag; mtime of the reply when it
  * has one): moves the version, updates the cache, tells the kernel to drop
- * what it caches of the old bytes.
+ * what it caches of the old bytes.  An inode that was unlinked meanwhile gets
+ * its object deleted.
  */
 void inode_committed(struct inode *inode, const struct object_info *info);
 
@@ -92,6 +173,14 @@ void inode_committed(struct inode *inode, const struct object_info *info);
  * that only existed here disappears.
  */
 void inode_reverted(struct inode *inode);
+
+/*
+ * What a HEAD or GET of the inode's key said, asked at moment: 0 and its
+ * attributes are fresh again, or -ESTALE: it is another version now
+ * (inode_outdated() was done).  A local inode is always 0.
+ */
+int inode_checked(struct inode *inode, const struct object_info *info,
+                  uint64_t moment);
 
 /*
  * The store says that the inode's version is no longer the current one (412,

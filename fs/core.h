@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside struct fs: what the parts of the file system find each other by.
+ *
+ *   struct fs -- buckets -- struct bucket -- store
+ *      |   \-- inodes (inode.h)      \-- root inode, names, overlay
+ *      |   \-- cache (meta_cache.h), notify (notify.h)
+ *      |   \-- contents (content.h): what is open, written, committed
+ *      |
+ *   inode->bucket->fs leads back from any inode
+ *
+ * Everything here is set by fs_new() and constant until fs_free() unless a
+ * lock stands behind it.
+ */
+#ifndef PORTER_FS_CORE_H
+#define PORTER_FS_CORE_H
+
+#include "base/err.h"
+#include "base/list.h"
+#include "fs/fs.h"
+#include "s3/store.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct contents;
+struct inode;
+struct inodes;
+struct meta_cache;
+struct notify;
+struct overlay;
+struct walks;
+
+#define FS_NONCE_MAX 33 /* bytes: 32 hex digits and the NUL */
+
+/* How long names and attributes are believed while they live in memory. */
+#define FS_META_TTL_MS     2000
+#define FS_NEGATIVE_TTL_MS 1000
+
+/* A bucket: one directory of the root. */
+struct bucket {
+	struct fs *fs;
+	unsigned number; /* index in fs->buckets */
+	char *name;
+	struct object_store *store; /* borrowed; NULL: see broken */
+	int broken;                 /* errno of every access; 0 = works */
+	enum fs_bucket_mode mode;
+	enum fs_attrs attrs;
+	uint64_t ttl_ms;       /* FS_META_TTL_MS or less */
+	uint64_t negative_ms;  /* FS_NEGATIVE_TTL_MS or less */
+	uint64_t own_names_ms; /* how long absence in a directory that was
+	                          known whole is believed while we go on making
+	                          names in it */
+	uint64_t seed;         /* of st_ino */
+	struct inode *root;    /* shares */
+	struct inode *names;   /* fs->inodes' lock: linked inodes by key */
+	struct overlay *overlay;
+	struct walks *walks;
+
+	pthread_mutex_t flights_lock;
+	struct list flights; /* flights_lock: questions about names (find.c) */
+	struct list pages;   /* flights_lock: first pages of listings */
+};
+
+struct fs {
+	struct fs_config config; /* buckets and count: see below, 0 here */
+	struct fs_parts parts;
+	struct bucket *buckets;
+	size_t bucket_count;
+	struct timespec started; /* mtime of what has none */
+	struct inodes *inodes;
+	struct meta_cache *cache;
+	struct notify *notify;
+	struct contents *contents;
+
+	pthread_mutex_t lock;
+	pthread_cond_t quiet; /* under_way or asks went to 0 */
+	unsigned under_way;   /* lock: what fs_settle() waits for */
+	unsigned pending;     /* lock: deletes that wait for a last release */
+	unsigned failures;    /* lock: since the last fs_settle() */
+	bool told_busy;       /* lock: last told to parts.unsettled */
+	bool aborting;        /* lock */
+	struct list asks;     /* lock: requests of the naming side (ask.h) */
+	unsigned asks_under_way; /* lock: those and their done() */
+	uint64_t nonce_state[2]; /* lock: generator, when seeded */
+
+	pthread_mutex_t call_lock; /* last but the pool's; see call.h */
+};
+
+/*
+ * Something that fs_settle() must wait for begins (a commit, a delete, an
+ * upload being finished), and ends: status < 0 makes fs_settle() answer -EIO;
+ * whoever ends it has logged it.  Any thread; hold no lock across them: they
+ * tell parts.unsettled.
+ */
+void fs_begin(struct fs *fs);
+void fs_end(struct fs *fs, int status);
+
+/* The same for what only a later event can settle: counted, not waited for. */
+void fs_pend(struct fs *fs);
+void fs_unpend(struct fs *fs);
+
+/* A fresh nonce for a commit. Any thread. */
+void fs_nonce(struct fs *fs, char ret[FS_NONCE_MAX]);
+
+/* bucket.c */
+int bucket_init(struct bucket *bucket, struct fs *fs, unsigned number,
+                const struct fs_bucket_config *config);
+void bucket_release(struct bucket *bucket);
+
+/* The bucket of that directory name, or NULL. */
+struct bucket *bucket_find(struct fs *fs, const char *name);
+
+/* 0, or the errno and story of a bucket that does not work. */
+int bucket_works(const struct bucket *bucket, struct err *reterr);
+
+/*
+ * May names be made here (replaces = false), may something that the store has
+ * be changed or removed (true)?  0, the broken bucket's errno, -EROFS, or
+ * -EPERM, each with a story.
+ */
+int bucket_may_change(const struct bucket *bucket, bool replaces,
+                      struct err *reterr);
+
+#endif
