@@ -43,7 +43,4 @@ bool call_park_with(struct fs *fs, struct fs_call *call, struct fs_call **slot,
 /* Empty the slot. NULL: nobody waits any more. */
 struct fs_call *call_claim(struct fs *fs, struct fs_call **slot);
 
-/* Whether the call that is or was in the slot has been cancelled. */
-bool call_cancelled(struct fs *fs, struct fs_call *const *slot);
-
 #endif

@@ -15,6 +15,7 @@
 #ifndef PORTER_FS_CORE_H
 #define PORTER_FS_CORE_H
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/list.h"
 #include "fs/fs.h"
@@ -25,11 +26,13 @@
 #include <stdint.h>
 
 struct contents;
+struct flight;
 struct inode;
 struct inodes;
 struct meta_cache;
 struct notify;
 struct overlay;
+struct turn;
 struct walks;
 
 #define FS_NONCE_MAX 33 /* bytes: 32 hex digits and the NUL */
@@ -59,8 +62,11 @@ struct bucket {
 	struct walks *walks;
 
 	pthread_mutex_t flights_lock;
-	struct list flights; /* flights_lock: questions about names (find.c) */
-	struct list pages;   /* flights_lock: first pages of listings */
+	struct flight *flights; /* flights_lock: questions by key (find.c) */
+	struct list pages;      /* flights_lock: first pages of listings */
+
+	pthread_mutex_t turns_lock;
+	struct turn *turns; /* turns_lock: turns that are on, by key (turn.h) */
 };
 
 struct fs {
@@ -70,20 +76,23 @@ struct fs {
 	size_t bucket_count;
 	struct timespec started; /* mtime of what has none */
 	struct inodes *inodes;
+	struct inode *root; /* shares */
 	struct meta_cache *cache;
 	struct notify *notify;
 	struct contents *contents;
 
+	pthread_mutex_t tell_lock; /* around parts.unsettled, before lock */
 	pthread_mutex_t lock;
 	pthread_cond_t quiet; /* under_way or asks went to 0 */
 	unsigned under_way;   /* lock: what fs_settle() waits for */
 	unsigned pending;     /* lock: deletes that wait for a last release */
 	unsigned failures;    /* lock: since the last fs_settle() */
-	bool told_busy;       /* lock: last told to parts.unsettled */
+	bool told_busy;       /* tell_lock: last told to parts.unsettled */
 	bool aborting;        /* lock */
+	struct list dirs;     /* lock: open directories (dir.c) */
 	struct list asks;     /* lock: requests of the naming side (ask.h) */
 	unsigned asks_under_way; /* lock: those and their done() */
-	uint64_t nonce_state[2]; /* lock: generator, when seeded */
+	uint64_t nonce_state;    /* lock: generator, when seeded */
 
 	pthread_mutex_t call_lock; /* last but the pool's; see call.h */
 };

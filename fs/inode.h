@@ -19,6 +19,7 @@
 #include "base/hash.h"
 #include "base/list.h"
 #include "core.h"
+#include "meta_cache.h"
 
 #include <pthread.h>
 
@@ -78,8 +79,19 @@ struct inode {
 	uint64_t lookups; /* table->lock: the kernel's count */
 	unsigned refs;    /* table->lock: handles and operations under way */
 	bool linked;      /* table->lock: this is the name's current inode */
+	bool doomed;      /* table->lock: the last reference sends the DELETE of
+	                     extra->delete_etag */
+	struct list doomed_link; /* table->lock: table->doomed */
 	UT_hash_handle by_id;
 	UT_hash_handle by_name;
+};
+
+struct inodes {
+	struct fs *fs;
+	pthread_mutex_t lock;
+	struct inode *by_id; /* lock */
+	uint64_t last_id;    /* lock */
+	struct list doomed;  /* lock */
 };
 
 /* The table. Bucket roots are made by bucket_init(). */
@@ -145,8 +157,48 @@ int inode_create(struct inode *parent, const char *name, uint32_t mode,
 /* The inode's extra part, made when it has none. NULL: out of memory. */
 struct inode_extra *inode_extra_locked(struct inode *inode);
 
+/* A new linked inode with one reference: for bucket.c, and inode_see(). */
+struct inode_plan {
+	struct bucket *bucket; /* NULL: the root */
+	const char *key;       /* NULL: the root */
+	enum inode_kind kind;
+	const struct attr *attr;
+	uint64_t fresh_ms;
+	uint64_t moment; /* 0: the name cannot have changed */
+	bool local;
+};
+/* -EEXIST: the name has an inode. -EAGAIN: changed since moment. -ENOMEM. */
+int inode_make(struct inodes *table, const struct inode_plan *plan,
+               struct inode **ret);
+
 /*
- * What the writing side tells the naming side.  All take and drop inode->lock
+ * Take the inode off its name, if it is on it; what the cache says of the name
+ * is the caller's business.
+ */
+void inode_take_off(struct inode *inode);
+
+/* Tell the kernel to look the inode's name up again. */
+void inode_tell_name(struct inode *inode);
+
+/*
+ * The version etag of the inode's key goes when nobody has the inode open any
+ * more: the name is hidden until then.  Counts as pending.
+ */
+void inode_doom(struct inode *inode, const char *etag);
+
+/* How a bucket's name is called in the cache. */
+static inline struct meta_name inode_name(const struct bucket *bucket,
+                                          const char *key)
+{
+	return (struct meta_name){bucket->number, key};
+}
+
+/*
+ * What the writing side tells the naming side.  A commit takes the key's turn
+ * (turn.h) before it reads the inode's version and headers, and ends it after
+ * inode_committed() or inode_reverted().  Its condition: If-Match attr.etag
+ * when there is one, else extra->replaces when there is one, else
+ * If-None-Match *.  All take and drop inode->lock
  * themselves and hold no lock when they call on.
  */
 

@@ -38,10 +38,17 @@ struct meta {
 	enum meta_kind kind;
 	uint64_t fresh_ms; /* clock_ms() until which it is believed */
 	struct attr attr;  /* META_FILE, META_DIR; shares */
+
+	/*
+	 * META_DIR: until when what a HEAD taught is believed, as no listing
+	 * shows a directory's version.  attr.known lacks ATTR_FROM_HEAD later.
+	 */
+	uint64_t attr_ms;
 };
 
 struct meta_cache_config {
 	const struct clock *clock; /* borrowed */
+	unsigned buckets;          /* numbers are below this */
 	size_t records_max;        /* the least recently used goes first */
 };
 
@@ -77,8 +84,8 @@ bool meta_cache_changed(struct meta_cache *cache, const struct meta_name *name,
 
 /*
  * What the store answered to a question asked at moment. False: refused, the
- * name changed here since.  A file's attr known from a listing alone keeps
- * what a HEAD taught of the same object; *meta->attr is completed then.
+ * name changed here since.  An attr that does not come from a HEAD is completed
+ * by what a HEAD taught of the same object, in *meta too.
  */
 bool meta_cache_put(struct meta_cache *cache, const struct meta_name *name,
                     uint64_t moment, struct meta *meta);
@@ -92,12 +99,17 @@ void meta_cache_forget(struct meta_cache *cache, const struct meta_name *name);
 
 /*
  * Directories.  dir is the name of a directory.  whole: every name in it was
- * put, from answers asked at moment or later; what has no record is absent
- * until fresh_ms.  Own changes keep that true; records that are thrown away to
- * make room, or refused, end it.
+ * put, from answers asked at moment or later; what was not is absent until
+ * fresh_ms.  Own changes keep that true; a record that is thrown away to make
+ * room, or forgotten, ends it.
  */
+struct meta_whole {
+	uint64_t moment;
+	uint64_t fresh_ms;
+	uint64_t limit_ms; /* meta_cache_extend() goes no further */
+};
 void meta_cache_whole(struct meta_cache *cache, const struct meta_name *dir,
-                      uint64_t moment, uint64_t fresh_ms);
+                      const struct meta_whole *whole);
 
 /* We made a name in it: if it is known whole now, so it is until fresh_ms. */
 void meta_cache_extend(struct meta_cache *cache, const struct meta_name *dir,
@@ -108,7 +120,10 @@ void meta_cache_big(struct meta_cache *cache, const struct meta_name *dir,
                     uint64_t until_ms);
 bool meta_cache_is_big(struct meta_cache *cache, const struct meta_name *dir);
 
-/* Note a question about a name of the directory; when was the last one? */
+/*
+ * Note that a name of the directory is asked about; returns clock_ms() of the
+ * time before, 0 = never.
+ */
 uint64_t meta_cache_asked(struct meta_cache *cache,
                           const struct meta_name *dir);
 

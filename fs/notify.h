@@ -4,7 +4,7 @@
  * calls into the kernel take its locks, so they must never be made by a
  * request thread or a completion callback.
  *
- * Messages are told in order; one that is already waiting is not queued twice.
+ * Messages are told in order; the same one twice in a row is told once.
  * Without a kernel (before the session starts, after it ended) they are
  * dropped.  Any thread; a leaf in the order of locks.
  */

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From unlink to the last release a doomed version is hidden and listed in the
+ * table.  Then its DELETE is sent, under the key's turn, and only if the
+ * version still is the key's: a store that heeds If-Match on DELETE is told,
+ * any other is asked by a HEAD just before.
+ */
+#include "doomed.h"
+
+#include "ask.h"
+#include "base/lock.h"
+#include "base/log.h"
+#include "overlay.h"
+#include "turn.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* One DELETE under way. */
+struct doom {
+	struct ask ask;
+	struct turn turn;
+	struct inode *inode; /* shares */
+	struct bucket *bucket;
+	char *key;
+	char etag[STORE_ETAG_MAX];
+};
+
+static void doom_free(struct doom *doom)
+{
+	if (!doom)
+		return;
+	free(doom->key);
+	free(doom);
+}
+DEFINE_CLEANUP(struct doom *, doom_free);
+
+/* The new file on the name, if it is one that the store has not got; NULL. */
+static struct inode *successor(struct inode *inode)
+{
+	struct inode *other = inode_of_key(inode->bucket, inode->key);
+	bool fresh = false;
+
+	if (other && other != inode) {
+		WITH_LOCK(&other->lock);
+		fresh = other->local && !other->attr.etag[0];
+	}
+	if (other && !fresh)
+		inode_unref(take(&other));
+	return other;
+}
+
+/* Let the new file on the name replace the version. */
+static void hand_over(struct inode *other, const char *etag)
+{
+	WITH_LOCK(&other->lock);
+	struct inode_extra *extra = inode_extra_locked(other);
+
+	if (extra)
+		memcpy(extra->replaces, etag, STORE_ETAG_MAX);
+}
+
+void inode_doom(struct inode *inode, const char *etag)
+{
+	struct fs *fs = inode->table->fs;
+	const struct meta absent = {
+		.kind = META_ABSENT,
+		.fresh_ms =
+			clock_ms(fs->parts.clock) + inode->bucket->negative_ms,
+	};
+	char copy[STORE_ETAG_MAX];
+	struct inode *other;
+
+	(void)snprintf(copy, sizeof(copy), "%s", etag);
+	fs_pend(fs);
+	(void)pthread_mutex_lock(&inode->lock);
+	struct meta_name name = inode_name(inode->bucket, inode->key);
+	struct inode_extra *extra = inode_extra_locked(inode);
+
+	inode->unlinked = true;
+	if (extra)
+		memcpy(extra->delete_etag, copy, sizeof(copy));
+	meta_cache_change(fs->cache, &name, &absent);
+	(void)pthread_mutex_unlock(&inode->lock);
+
+	other = successor(inode);
+	if (other) {
+		hand_over(other, copy);
+		inode_unref(other);
+		return;
+	}
+	(void)overlay_set(inode->bucket->overlay, inode->key, OVERLAY_HIDDEN);
+	(void)pthread_mutex_lock(&inode->table->lock);
+	if (!inode->doomed) {
+		inode->doomed = true;
+		list_append(&inode->table->doomed, &inode->doomed_link);
+	}
+	(void)pthread_mutex_unlock(&inode->table->lock);
+}
+
+/* The doomed inode of a key, no longer doomed, referenced; NULL: none. */
+static struct inode *pardon(struct bucket *bucket, const char *key)
+{
+	struct inodes *table = bucket->fs->inodes;
+	WITH_LOCK(&table->lock);
+
+	list_for_each(pos, &table->doomed) {
+		struct inode *inode =
+			container_of(pos, struct inode, doomed_link);
+
+		if (inode->bucket != bucket || strcmp(inode->key, key) != 0)
+			continue;
+		inode->doomed = false;
+		list_remove(&inode->doomed_link);
+		inode->refs++;
+		return inode;
+	}
+	return NULL;
+}
+
+bool doomed_take(struct bucket *bucket, const char *key,
+                 char ret[STORE_ETAG_MAX])
+{
+	cleanup(inode_unrefp) struct inode *inode = pardon(bucket, key);
+
+	if (!inode)
+		return false;
+
+	WITH_LOCK(&inode->lock);
+
+	if (!inode->extra)
+		return false;
+	memcpy(ret, inode->extra->delete_etag, STORE_ETAG_MAX);
+	return true;
+}
+
+/* The end of a DELETE: 0, or the failure that shows the name again. */
+static void doom_end(struct doom *doom, int status)
+{
+	struct fs *fs = doom->bucket->fs;
+	struct meta_name name = inode_name(doom->bucket, doom->key);
+	const struct meta absent = {
+		.kind = META_ABSENT,
+		.fresh_ms =
+			clock_ms(fs->parts.clock) + doom->bucket->negative_ms,
+	};
+
+	if (status < 0)
+		log_error("cannot delete \"%s\" in bucket \"%s\" after its "
+		          "last release: %s",
+		          doom->key, doom->bucket->name,
+		          doom->ask.req.err.text);
+	meta_cache_change(fs->cache, &name, status < 0 ? NULL : &absent);
+	overlay_clear(doom->bucket->overlay, doom->key, OVERLAY_HIDDEN);
+	turn_end(&doom->turn);
+	inode_unref(doom->inode);
+	doom_free(doom);
+	fs_unpend(fs);
+	fs_end(fs, status);
+}
+
+/* The DELETE is answered; what is not there, or another version, is right. */
+static void deleted(struct ask *ask)
+{
+	struct doom *doom = container_of(ask, struct doom, ask);
+	int status = ask->req.status;
+
+	doom_end(doom, status == -ENOENT || status == -ESTALE ? 0 : status);
+}
+
+/* Send the DELETE. */
+static void send_delete(struct doom *doom)
+{
+	struct store_req *req = &doom->ask.req;
+
+	req->verb = STORE_DELETE;
+	req->key = doom->key;
+	if (store_limits(doom->bucket->store)->delete_if_match)
+		req->if_match = doom->etag;
+	doom->ask.done = deleted;
+	ask_submit(doom->bucket, &doom->ask);
+}
+
+/* The HEAD is answered: delete only what we know. */
+static void looked(struct ask *ask)
+{
+	struct doom *doom = container_of(ask, struct doom, ask);
+	int status = ask->req.status;
+
+	if (status == 0 && strcmp(ask->req.info.etag, doom->etag) == 0)
+		send_delete(doom);
+	else
+		doom_end(doom, status == -ENOENT ? 0 : status);
+}
+
+/* It is our turn. */
+static void begin(struct doom *doom)
+{
+	if (store_limits(doom->bucket->store)->delete_if_match) {
+		send_delete(doom);
+		return;
+	}
+	doom->ask.req.verb = STORE_HEAD;
+	doom->ask.req.key = doom->key;
+	doom->ask.done = looked;
+	ask_submit(doom->bucket, &doom->ask);
+}
+
+static void granted(struct turn *turn)
+{
+	begin(container_of(turn, struct doom, turn));
+}
+
+/* A DELETE to send; NULL: out of memory. */
+static struct doom *doom_new(struct inode *inode)
+{
+	cleanup(doom_freep) struct doom *doom = calloc(1, sizeof(*doom));
+	WITH_LOCK(&inode->lock);
+
+	if (!doom || !inode->extra)
+		return NULL;
+	doom->inode = inode;
+	doom->bucket = inode->bucket;
+	doom->key = strdup(inode->key);
+	doom->turn.granted = granted;
+	memcpy(doom->etag, inode->extra->delete_etag, sizeof(doom->etag));
+	return doom->key ? take(&doom) : NULL;
+}
+
+void doomed_delete(struct inode *inode)
+{
+	struct fs *fs = inode->table->fs;
+	struct doom *doom = doom_new(inode);
+
+	fs_begin(fs);
+	if (doom) {
+		if (turn_take(doom->bucket, doom->key, &doom->turn))
+			begin(doom);
+		return;
+	}
+	log_error("cannot delete \"%s\" after its last release: out of memory",
+	          inode->key);
+	overlay_clear(inode->bucket->overlay, inode->key, OVERLAY_HIDDEN);
+	inode_unref(inode);
+	fs_unpend(fs);
+	fs_end(fs, -ENOMEM);
+}
