@@ -12,15 +12,23 @@
 #include <stdbool.h>
 
 struct s3_endpoint {
-	bool tls;
-	char host[256];      /* with ":port" when not the scheme's own */
-	char base_path[256]; /* "" or "/dir" without trailing slash */
+	bool tls;            /* https */
+	char host[256];      /* of the bucket: with its name unless path_style,
+	                        with ":port" when not the scheme's own */
+	char base_path[256]; /* "" or "/dir" without trailing slash, encoded */
 	bool path_style;     /* bucket goes in the path, not the host */
 	bool aws;            /* one of Amazon's own hosts */
 	bool loopback;
 	char region[64];   /* what is signed; "us-east-1" when nobody knows */
 	bool region_known; /* false: a server may correct it */
 };
+
+/*
+ * Parse an address alone: tls, host, base_path, aws, loopback; the rest is
+ * zeroed.  -EINVAL with what would be right.
+ */
+int endpoint_parse_url(const char *url, struct s3_endpoint *ret,
+                       struct err *reterr);
 
 /*
  * Parse endpoint (NULL = AWS's regional host) for bucket.  -EINVAL with what

@@ -41,6 +41,8 @@ void http_headers_add(struct http_headers *h, const char *name,
 /* Replaces the value of an existing name, else adds. */
 void http_headers_set(struct http_headers *h, const char *name,
                       const char *value);
+/* Removes all of that name. */
+void http_headers_remove(struct http_headers *h, const char *name);
 /* Case-insensitive; the first one, or NULL. */
 const char *http_headers_get(const struct http_headers *h, const char *name);
 

@@ -65,9 +65,11 @@ struct op {
 	 * Fill a zeroed request; no signature, no Date, no total_ms.  -EINVAL
 	 * (no key, part number out of range), -ENAMETOOLONG, -EXDEV (see
 	 * source), -ENOMEM; the story in req->err.  The caller releases request,
-	 * also after a failure.  For GET after a cut, req->get.received > 0: ask
-	 * for the rest, pinned by req->info.etag.  Conditions that the profile
-	 * does not heed are not sent: callers look at store_limits() first.
+	 * also after a failure.  req->info and get.received are zero at first and
+	 * the client leaves req->info alone until decode: PUT and parts keep the
+	 * checksum there, and a GET that was cut asks for what is left of the version in req->info,
+	 * which check_headers() noted.  Conditions that the profile does not heed
+	 * are not sent: callers look at store_limits() first.
 	 *
 	 * DELETE_MANY: keys that no XML 1.0 text can hold (control bytes, invalid
 	 * UTF-8) are left out and have the result -EILSEQ, before and after the
@@ -104,12 +106,12 @@ const struct op *op_get(enum store_verb verb);
 
 /*
  * What to hand to sign_headers() as payload: the SHA-256 of our own XML, of
- * the empty body, or (checksum = sha256) of the caller's bytes; otherwise
- * UNSIGNED-PAYLOAD, over TLS and plain HTTP alike.
+ * the empty body, or (encode found it for checksum = sha256) of the caller's
+ * bytes; otherwise UNSIGNED-PAYLOAD, over TLS and plain HTTP alike.  Returns 0
+ * or -EIO when OpenSSL fails.
  */
 #define OP_PAYLOAD_MAX (2 * SHA256_SIZE + 1) /* bytes with the NUL */
-int op_payload(const struct op_context *context,
-               const struct http_request *request, char ret[OP_PAYLOAD_MAX]);
+int op_payload(const struct http_request *request, char ret[OP_PAYLOAD_MAX]);
 
 /* A URL for whoever holds it; all texts borrowed. */
 struct op_presign {

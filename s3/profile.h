@@ -2,12 +2,13 @@
 /*
  * Store profiles: limits and habits of each kind of server, one table.
  *
- * A profile is configured (s3_profile) or learnt from the Server header and
- * the endpoint's host; never by probing writes into a user's bucket.
+ * A profile is configured (s3_profile) or learnt from the endpoint's host and
+ * a reply's headers; never by probing writes into a user's bucket.
  */
 #ifndef PORTER_S3_PROFILE_H
 #define PORTER_S3_PROFILE_H
 
+#include "http.h"
 #include "s3/store.h"
 
 enum s3_checksum {
@@ -37,5 +38,12 @@ const struct s3_profile *profile_generic(void);
  * NULL when they say nothing.
  */
 const struct s3_profile *profile_learn(const char *host, const char *server);
+
+/*
+ * The same from all headers of a reply: RGW before 17 has no Server header and
+ * is known by the shape of its request ids.
+ */
+const struct s3_profile *
+profile_learn_reply(const char *host, const struct http_headers *headers);
 
 #endif

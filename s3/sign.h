@@ -22,21 +22,24 @@ struct s3_keys { /* borrowed texts */
 #define SIGN_UNSIGNED_PAYLOAD "UNSIGNED-PAYLOAD"
 
 /*
- * Add Authorization, X-Amz-Date, X-Amz-Content-Sha256 and X-Amz-Security-Token
- * to the request's headers.  Every header already there is signed, and Host.
- * payload is the hex SHA-256 of the body or SIGN_UNSIGNED_PAYLOAD.
+ * Put Authorization, X-Amz-Date, X-Amz-Content-Sha256 and X-Amz-Security-Token
+ * into the request's headers, in place of those of an earlier attempt.  Every
+ * other header already there is signed, and Host.  payload is the hex SHA-256
+ * of the body or SIGN_UNSIGNED_PAYLOAD.  Returns 0, -ENOMEM, or -EIO when
+ * OpenSSL fails.
  */
 int sign_headers(struct http_request *request, const struct s3_keys *keys,
                  const char *region, const char *payload, time_t now);
 
 /*
  * Sign into the query instead: X-Amz-Algorithm … X-Amz-Signature, valid for
- * ttl_s seconds (1 … 604800, else -EDOM).  Only Host is signed.
+ * ttl_s seconds (1 … 604800, else -EDOM).  Only Host is signed, so no header
+ * has to be sent.
  */
 int sign_query(struct http_request *request, const struct s3_keys *keys,
                const char *region, uint64_t ttl_s, time_t now);
 
-/* Exposed for tests: the canonical request text. */
+/* Exposed for tests: the canonical request text of sign_headers(). */
 int sign_canonical(const struct http_request *request, const char *payload,
                    struct str *ret);
 

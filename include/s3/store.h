@@ -22,6 +22,7 @@
 
 #define STORE_KEY_MAX       1024 /* bytes, S3's limit for a key */
 #define STORE_ETAG_MAX      136  /* bytes with quotes and NUL */
+#define STORE_CHECKSUM_MAX  48   /* bytes with NUL; SHA-256 in base64 is 44 */
 #define STORE_UPLOAD_ID_MAX 512  /* bytes with NUL; AWS's are about 130 */
 #define STORE_BATCH_MAX     1000 /* keys in one DeleteObjects */
 
@@ -71,6 +72,8 @@ struct object_info {
 	struct timespec mtime;      /* Last-Modified, whole seconds */
 	char etag[STORE_ETAG_MAX];  /* with its quotes; "" = unknown */
 	char version[128];          /* version id; "" = none */
+	char checksum[STORE_CHECKSUM_MAX]; /* of MPU_PART and PART_COPY; "" =
+	                                      none; copy it beside the ETag */
 	char storage_class[32];     /* "" = STANDARD */
 	unsigned parts;             /* from the ETag's "-N"; 0 = not multipart */
 	struct store_headers headers; /* HEAD and GET; borrowed, in done() only */
@@ -87,11 +90,15 @@ struct store_entry {
 	const char *storage_class;
 };
 
-/* One line of LIST_PARTS. */
+/*
+ * One line of LIST_PARTS, and what COMPLETE must be told of each part: number,
+ * etag and checksum as they came back when it was sent.
+ */
 struct store_part_info {
 	unsigned number;
 	uint64_t size;
 	char etag[STORE_ETAG_MAX];
+	char checksum[STORE_CHECKSUM_MAX]; /* base64; "" = none */
 };
 
 /* One line of MPU_LIST. */
