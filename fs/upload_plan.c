@@ -58,6 +58,11 @@ void upload_plan_init(struct upload_plan *plan,
 		plan->first = limits->put_max;
 	plan->object_max = limits->object_max;
 	plan->parts_max = limits->parts_max;
+	plan->equal = limits->equal_parts;
+	if (plan->equal) {
+		plan->step = plan->parts_max;
+		return;
+	}
 
 	wanted = utmost(plan);
 	if (wanted < plan->object_max)

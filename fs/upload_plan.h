@@ -8,11 +8,13 @@
  * held.  The step is the longest with which the parts still reach the store's
  * largest object; where no step does, one that gets within a thirty-second of
  * all that this many parts of the largest size could hold.  With 10,000 parts
- * of 8 MiB growing to 64 MiB that is 610 GiB of 625.
+ * of 8 MiB growing to 64 MiB that is 608 GiB of 625.  A store that wants all
+ * parts alike (limits->equal_parts) gets them, and holds part_size x parts_max.
  */
 #ifndef PORTER_FS_UPLOAD_PLAN_H
 #define PORTER_FS_UPLOAD_PLAN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct store_limits; /* s3/store.h */
@@ -23,6 +25,7 @@ struct upload_plan {
 	uint64_t object_max; /* bytes */
 	unsigned parts_max;
 	unsigned step; /* parts of one size before the size doubles */
+	bool equal;    /* no part but the last may have another size */
 };
 
 /*

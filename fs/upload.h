@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One object being written: the one path of every multipart upload.
+ *
+ *            append            more than one part      finish
+ *   EMPTY ---------> SINGLE ----------------> PARTS ---------> FINISHING
+ *     |                | \                    ^ |                  |
+ *     |                |  +-- sync -----------+ |                  |
+ *     | finish         | finish: one PUT        | failure          v
+ *     +----------------+---> FINISHING          +--> FAILED      DONE
+ *                                               |
+ *                                               | keep: stays open, logged
+ *                                               +--> KEPT
+ *
+ * Bytes are appended in order and copied into slabs of the pool (class WRITE).
+ * What stays within one part is one PUT at the end and nothing else.  Beyond
+ * that the upload is created at the store, and full parts are sent while
+ * appending goes on, up to max_inflight at once; a part's slabs are given back
+ * when the store has acknowledged it.
+ *
+ * The first failure is final: it is the status of every later call, bytes not
+ * sent are dropped and the upload is aborted at the store by itself.
+ *
+ * Conditions.  A finish can demand that the name be absent, or still be the
+ * version of an ETag.  Where the store heeds conditions they travel with the
+ * commit; else a HEAD just before compares.  Every commit carries a random
+ * nonce in its metadata: when it is in doubt whether a commit was applied (the
+ * reply got lost, a 200 with an error inside, an ETag that cannot be checked),
+ * a HEAD settles it by nonce and size.
+ *
+ * Any thread.  An upload's lock comes after content's and before the pool's;
+ * it is held across no request, no pool_take() and no callback.
+ */
+#ifndef PORTER_FS_UPLOAD_H
+#define PORTER_FS_UPLOAD_H
+
+#include "attr.h"
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/list.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct exec;
+struct object_info;
+struct object_store;
+struct pool;
+struct upload;
+struct uploads;
+
+/* ---- all uploads of a mount ---- */
+
+struct uploads_config {
+	struct pool *pool;       /* borrowed */
+	struct exec *exec;       /* borrowed: writes spilled bytes */
+	const char *staging_dir; /* copied; NULL = $TMPDIR, else /var/tmp */
+	uint64_t part_size;      /* bytes */
+	unsigned max_inflight;   /* parts of one upload on the wire */
+	uint64_t deadline_ms;    /* for a part, a PUT, a Create */
+
+	/*
+	 * May be NULL.  Told when the first upload begins (true) and when none
+	 * is left, aborts at the store included (false).  Any thread, one call
+	 * at a time, no lock held.
+	 */
+	void (*busy)(void *ctx, bool busy);
+	void *ctx;
+};
+
+/*
+ * The uploads of a mount look after the pool together: when a writer must wait
+ * for memory and no part is on its way out, the half-filled part that has not
+ * grown for longest is sent early or, while it is too small to be a part,
+ * spilled into a nameless staging file from which it is sent later.  So any
+ * number of slow writers makes progress within any budget.
+ */
+int uploads_new(const struct uploads_config *config, struct uploads **ret);
+/* Every upload must have ended. */
+void uploads_free(struct uploads *uploads);
+DEFINE_CLEANUP(struct uploads *, uploads_free);
+
+/* Block until no upload is left. Not on a thread that runs callbacks. */
+void uploads_settle(struct uploads *uploads);
+/* Give up: cancel and abort all of them; they fail with -ECANCELED soon. */
+void uploads_cancel(struct uploads *uploads);
+/* Uploads that have not ended. */
+unsigned uploads_count(struct uploads *uploads);
+
+/* ---- one upload ---- */
+
+/* What the first request says of the object. Filled in place, not movable. */
+struct upload_target {
+	char *key; /* malloc'ed, the upload's */
+	struct attr_headers headers;
+};
+
+struct upload_config {
+	struct uploads *uploads;    /* borrowed */
+	struct object_store *store; /* borrowed, outlives the upload */
+
+	/*
+	 * Describe the object as it is now, the nonce in its headers.  Asked
+	 * without a lock when the first request goes out (until then the name
+	 * may change) and again at the end, to see whether the headers moved.
+	 * Returns 0 or negative errno; then *ret holds nothing.
+	 */
+	int (*describe)(void *owner, const char *nonce,
+	                struct upload_target *ret);
+
+	/* May be NULL: the upload will not ask owner any more, no lock held. */
+	void (*released)(void *owner);
+	void *owner;
+	const char *nonce; /* copied; NULL = random (tests fix it) */
+};
+
+/* Returns 0, or -ENOMEM (released() is not called then). */
+int upload_new(const struct upload_config *config, struct upload **ret);
+
+/* The longest object that can still come of it, in bytes. */
+uint64_t upload_reach(struct upload *up);
+
+/* 0, or the first failure with its story (reterr may be NULL). */
+int upload_status(struct upload *up, struct err *reterr);
+
+/* Whether a request was ever sent for it: the name is fixed then. */
+bool upload_started(struct upload *up);
+
+struct upload_write { /* the caller's memory until done() */
+	struct slice data;  /* borrowed until done() */
+	size_t copied;      /* bytes taken; all of them unless it failed */
+	int status;         /* 0 or negative errno */
+	void (*done)(struct upload_write *write);
+	struct list link; /* upload */
+};
+
+/* Append bytes.  Order of calls is order in the object. */
+void upload_append(struct upload *up, struct upload_write *write);
+
+/*
+ * Stop a write that waits for memory: done() comes before this returns, with
+ * -EINTR or, when some bytes were already taken, 0 and copied.  False: it is
+ * being copied or done; done() comes, or came, by itself.
+ */
+bool upload_append_cancel(struct upload *up, struct upload_write *write);
+
+/*
+ * Copy bytes that are still held.  Returns 0, or -EBUSY when one of them was
+ * sent and let go. offset + len must be within what was appended.
+ */
+int upload_read(struct upload *up, uint64_t offset, void *dst, size_t len);
+
+struct upload_sync { /* the caller's memory until done() */
+	int status;
+	struct err err;
+	void (*done)(struct upload_sync *sync);
+	uint64_t until;   /* upload */
+	struct list link; /* upload */
+};
+
+/*
+ * done() with 0 when every byte appended so far is at the store.  The last,
+ * unfilled part goes as a provisional one (a small file becomes a multipart
+ * upload for it); its bytes are kept and it is replaced when it has grown.
+ */
+void upload_sync(struct upload *up, struct upload_sync *sync);
+
+enum upload_expect {
+	UPLOAD_ANY,    /* replace whatever there is */
+	UPLOAD_ABSENT, /* the name must not exist: -EEXIST if exclusive, else
+	                  -ESTALE */
+	UPLOAD_ETAG,   /* it must still be that version, else -ESTALE */
+};
+
+struct upload_finish { /* the caller's memory until done() */
+	enum upload_expect expect;
+	bool exclusive;
+	char etag[STORE_ETAG_MAX]; /* of UPLOAD_ETAG */
+
+	/* Valid in done(). */
+	int status;              /* 0 or negative errno */
+	struct err err;
+	bool published;          /* the object is there: also when only its
+	                            late metadata failed (status < 0) */
+	struct object_info info; /* of the new version, when published */
+	void (*done)(struct upload_finish *finish);
+};
+
+/*
+ * Make the object visible, after all that was appended.  Nothing may be
+ * appended after it.  When the headers changed since the upload was created, a
+ * copy onto itself brings them along before done().
+ */
+void upload_finish(struct upload *up, struct upload_finish *finish);
+
+/*
+ * Stop here but leave the bytes at the store as an open upload (small ones too:
+ * the tail is sent), which a warning names so that a person can publish or
+ * abort it; takes up.
+ */
+void upload_keep(struct upload *up, const char *why);
+
+/* The end for the owner; takes up. Aborts unless it was finished. */
+void upload_free(struct upload *up);
+DEFINE_CLEANUP(struct upload *, upload_free);
+
+#endif

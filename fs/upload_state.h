@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside an upload.
+ *
+ *   upload.c         birth and end, calls, failure
+ *   upload_fill.c    appending: bytes into slabs
+ *   upload_part.c    parts: sealed, sent, acknowledged, read back, made durable
+ *   upload_send.c    who sends; the Create
+ *   upload_finish.c  the commit: conditions and doubt
+ *   upload_restamp.c late metadata
+ *   upload_end.c     what comes next when no more bytes come; abort, keep
+ *   uploads.c        all of them: counting, memory pressure, spilling
+ *
+ * A part goes through
+ *
+ *   FILLING --- full, or no more bytes ---> SEALED --> on the wire --> gone
+ *      |  \_ sync: on the wire, provisional; the slabs stay, it goes on filling
+ *      +--- spill: its slabs are written to staging; it goes on filling
+ *
+ * The newest part is up->tail while it is FILLING.  All live parts are in
+ * up->parts, in order.
+ *
+ * What runs outside the lock on an upload's behalf holds a reference: the
+ * filler (one thread at a time copies bytes), each part on the wire, the one
+ * other request (up->req: Create, HEAD, PUT, Complete, COPY, Abort), a spill.
+ */
+#ifndef PORTER_FS_UPLOAD_STATE_H
+#define PORTER_FS_UPLOAD_STATE_H
+
+#include "base/exec.h"
+#include "base/lock.h"
+#include "base/pool.h"
+#include "s3/store.h"
+#include "staging.h"
+#include "upload.h"
+#include "upload_plan.h"
+
+#include <stdatomic.h>
+
+#define UPLOAD_NONCE_SIZE 33 /* bytes: 128 bits in hex and NUL */
+#define UPLOAD_FILL_SLABS 16 /* most slabs asked for at once */
+
+struct upload_part {
+	struct upload *up;
+	struct list link; /* up->parts */
+	unsigned number;
+	uint64_t offset; /* of its first byte in the object */
+	uint64_t target; /* bytes it is to get */
+	uint64_t size;   /* bytes in it: the staged ones, then those in slabs */
+	uint64_t staged;
+	struct staging *staging; /* NULL = nothing spilled */
+	uint8_t **slabs;
+	size_t slab_count;
+	size_t slab_cap;
+	bool sealed;     /* no more bytes */
+	bool spilling;   /* a task reads the slabs */
+	bool flying;     /* on the wire */
+	bool submitted;  /* and submit() has returned: may be cancelled */
+	uint64_t sent;   /* bytes of it on the wire, or in the last request */
+	uint64_t durable;          /* bytes of it that the store acknowledged */
+	char etag[STORE_ETAG_MAX]; /* of those */
+	struct slice *slices;      /* while it flies */
+	struct store_req req;
+	struct task task; /* the spill */
+};
+
+enum upload_create {
+	CREATE_NONE,
+	CREATE_FLYING,
+	CREATE_DONE,
+};
+
+/* What up->req is busy with, or what comes next. */
+enum upload_stage {
+	STAGE_OPEN,    /* bytes come */
+	STAGE_DRAIN,   /* finish was called: waits for what is under way */
+	STAGE_CHECK,   /* HEAD: is the condition met? */
+	STAGE_COMMIT,  /* PUT or Complete */
+	STAGE_VERIFY,  /* HEAD: was it applied? */
+	STAGE_RESTAMP, /* COPY: late metadata */
+	STAGE_ENDED,   /* published, failed or kept */
+	STAGE_ABORT,   /* MPU_ABORT is under way */
+	STAGE_GONE,    /* nothing more will be asked of the store */
+};
+
+struct upload {
+	struct uploads *all; /* borrowed */
+	struct object_store *store;
+	const struct store_limits *limits;
+	struct pool *pool;
+	int (*describe)(void *owner, const char *nonce,
+	                struct upload_target *ret);
+	void (*released)(void *owner);
+	void *owner;
+	struct upload_plan plan;
+	char nonce[UPLOAD_NONCE_SIZE];
+	struct list link;  /* all->list, under all->lock */
+	atomic_uint refs;
+
+	pthread_mutex_t lock;
+	int status;     /* lock: the first failure */
+	struct err err; /* lock: its story */
+	bool dropped;   /* lock: the owner has let go */
+	bool keep;      /* lock: leave the upload open at the store */
+	enum upload_stage stage; /* lock */
+
+	/* Appending. */
+	struct list writes; /* lock: upload_write, oldest first */
+	bool filling;       /* lock: somebody is the filler */
+	bool copying;       /* lock: and copies into the tail right now */
+	bool taking;        /* lock: and is inside pool_take() */
+	bool granted_early; /* lock: and was granted before that returned */
+	bool stalled;       /* lock: and waits for the end of a spill */
+	struct pool_wait wait;               /* the filler's */
+	uint8_t *spare[UPLOAD_FILL_SLABS];   /* the filler's: slabs to use */
+	size_t spare_count;                  /* the filler's */
+	uint64_t accepted;                   /* lock: bytes of all writes */
+	uint64_t size;                       /* lock: and those copied in */
+	uint64_t grown;                      /* lock: when, by all->tick */
+
+	/* Parts. */
+	struct list parts;         /* lock: upload_part, by number */
+	struct upload_part *tail;  /* lock: being filled, or NULL */
+	unsigned last_number;      /* lock: of the newest part */
+	unsigned short_parts;      /* lock: sent before they were full */
+	unsigned flying;           /* lock: parts on the wire */
+	bool sending;              /* lock: somebody is in the send loop */
+	bool more;                 /* lock: and must look again */
+	struct upload_part *submitting; /* lock: inside submit(), not done */
+	enum upload_create create; /* lock */
+	struct store_part_info *infos; /* lock: by number - 1 */
+	size_t info_cap;               /* lock */
+	struct list syncs;             /* lock: upload_sync */
+
+	/* The one other request, and the end. */
+	bool describing;              /* lock: target is, or was, asked for */
+	struct upload_target *target; /* set once, when Create or PUT begins */
+	struct upload_target *late;   /* what STAGE_RESTAMP sends */
+	struct store_req req;
+	bool req_flying;                     /* lock */
+	bool req_submitting;                 /* lock: inside submit(), not done */
+	bool req_submitted;                  /* lock: may be cancelled */
+	bool cancelled;                      /* lock: end soon */
+	bool cancel_asked;                   /* lock: by uploads_cancel() */
+	bool published;                      /* lock */
+	char upload_id[STORE_UPLOAD_ID_MAX]; /* set by Create */
+	struct upload_finish *finish;        /* lock; NULL = none */
+	enum upload_expect expect;           /* set by finish, likewise: */
+	bool exclusive;
+	char expect_etag[STORE_ETAG_MAX];
+	struct upload_part *whole; /* the one PUT's body */
+	int first_error;           /* the commit's, while it is verified */
+	struct err first_story;
+	struct object_info info; /* of the committed object */
+	struct upload_sync keep_sync;
+	const char *keep_why;
+};
+
+struct uploads {
+	struct uploads_config config;
+	char *staging_dir; /* owned, or NULL */
+	uint64_t held_max; /* bytes: the largest part kept in memory */
+	size_t fill_slabs; /* most slabs one wait asks for */
+	struct pool_reclaimer reclaimer;
+	atomic_ullong tick;
+	atomic_int moving; /* sealed parts and spills: memory on its way out */
+
+	pthread_mutex_t lock; /* comes before any upload's */
+	pthread_cond_t ended;
+	struct list list; /* lock */
+	unsigned count;   /* lock: uploads */
+	unsigned present; /* lock: those that may still touch this struct */
+	bool told_busy;   /* lock */
+	pthread_mutex_t tell_lock; /* orders the calls of busy() */
+};
+
+/*
+ * What a failure leaves behind: collected under the lock, given back and told
+ * without it.
+ */
+struct upload_debris {
+	struct list writes;
+	struct list syncs;
+	struct list parts;
+	struct upload_finish *finish;
+};
+
+/* upload.c */
+struct upload *upload_ref(struct upload *up);
+void upload_unref(struct upload *up);
+/* A reference, unless the last one is already gone. */
+bool upload_try_ref(struct upload *up);
+void upload_debris_init(struct upload_debris *debris);
+void upload_debris_clear(struct upload *up, struct upload_debris *debris);
+/* Latch the first failure (err may be NULL) and drop what was not sent. */
+void upload_fail_locked(struct upload *up, int status, const struct err *err,
+                        struct upload_debris *debris);
+/* The same as a whole. No lock held. */
+void upload_fail(struct upload *up, int status, const struct err *err);
+
+/* upload_fill.c */
+/* Go on as the filler. No lock held; takes the filler's reference. */
+void upload_fill(struct upload *up);
+/* granted() of the filler's wait. */
+void upload_fill_granted(struct pool_wait *wait);
+
+/* upload_part.c */
+/* The part to fill: the tail, or a new one; NULL: out of memory. */
+struct upload_part *upload_tail_locked(struct upload *up);
+/* Room for count more slabs. Returns 0 or -ENOMEM. */
+int upload_part_reserve(struct upload_part *part, size_t count);
+/* The tail gets no more bytes and may be sent. */
+void upload_seal_locked(struct upload *up);
+/* Give back what a part holds; it is in no list any more. No lock held. */
+void upload_part_free(struct upload_part *part);
+/* All bytes of a part; the slices live until the next call. 0 or -errno. */
+int upload_part_chain(struct upload_part *part, struct chain *ret);
+/* Send or settle one part; false: none can be. No lock held. */
+bool upload_parts_next(struct upload *up);
+/* Whether a sync waits for bytes of the tail. */
+bool upload_sync_wants_tail_locked(const struct upload *up);
+/* Move the syncs that are satisfied to ret. */
+void upload_take_syncs_locked(struct upload *up, struct list *ret);
+
+/* upload_send.c */
+/* Do all that can be done now: requests, syncs, the end. No lock held. */
+void upload_go_on(struct upload *up);
+/* Ask the owner; ret is the caller's. No lock held. */
+int upload_ask_target(struct upload *up, struct upload_target **ret);
+void upload_target_free(struct upload_target *target);
+/* Ask the owner for up->target. No lock held. */
+int upload_describe(struct upload *up);
+/*
+ * Submit up->req, with a reference that its done() drops.  The lock is held on
+ * entry and on return, not in between; done() begins by upload_req_ended.
+ */
+void upload_req_submit(struct upload *up);
+void upload_req_ended_locked(struct upload *up);
+
+/* upload_finish.c */
+/* CHECK, COMMIT, VERIFY: submits. Lock as in upload_req_submit(). */
+int upload_step_locked(struct upload *up);
+/* Whether the store would not look at the condition: a HEAD must. */
+bool upload_must_check(const struct upload *up);
+/*
+ * The object is there; status < 0: its late metadata is not.  The lock is held
+ * on entry, not on return; drops a reference.
+ */
+void upload_publish(struct upload *up, int status, const struct err *err);
+
+/* upload_restamp.c */
+/* RESTAMP: a COPY, or nothing to do. No lock held. */
+void upload_restamp(struct upload *up);
+
+/* upload_end.c */
+/* Take one step of the end; false: there is none. No lock held. */
+bool upload_advance(struct upload *up);
+
+/* uploads.c */
+void uploads_enter(struct upload *up);
+/* Take it out of the list, then, when all of it is gone, out of the count. */
+void uploads_forget(struct upload *up);
+void uploads_leave(struct uploads *all);
+/* If a writer waits and nothing is on its way out, make something move. */
+void uploads_relieve(struct uploads *all);
+
+#endif
