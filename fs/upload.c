@@ -308,7 +308,7 @@ void upload_finish(struct upload *up, struct upload_finish *finish)
 
 	finish->published = false;
 	(void)pthread_mutex_lock(&up->lock);
-	assert(up->stage == STAGE_OPEN);
+	assert(up->stage == STAGE_OPEN || up->status < 0);
 	up->expect = finish->expect;
 	up->exclusive = finish->exclusive;
 	(void)str_copy(up->expect_etag, sizeof(up->expect_etag), finish->etag);

@@ -103,10 +103,11 @@ struct upload_config {
 	/*
 	 * Describe the object as it is now, the nonce in its headers.  Asked
 	 * without a lock when the first request goes out (until then the name
-	 * may change) and again at the end, to see whether the headers moved.
-	 * Returns 0 or negative errno; then *ret holds nothing.
+	 * may change).  A stream is described before its bytes are all there,
+	 * and again at the end, to see whether the headers moved.  Returns 0 or
+	 * negative errno; then *ret holds nothing.
 	 */
-	int (*describe)(void *owner, const char *nonce,
+	int (*describe)(void *owner, const char *nonce, bool stream,
 	                struct upload_target *ret);
 
 	/* May be NULL: the upload will not ask owner any more, no lock held. */

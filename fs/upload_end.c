@@ -126,8 +126,10 @@ static bool drained_locked(struct upload *up)
 			upload_seal_locked(up);
 		return true;
 	}
-	if (up->tail)
+	if (up->tail) {
 		upload_seal_locked(up);
+		up->more = true;
+	}
 	return list_empty(&up->parts) && up->flying == 0 &&
 	       up->create == CREATE_DONE;
 }
@@ -178,7 +180,7 @@ bool upload_advance(struct upload *up)
 	(void)pthread_mutex_unlock(&up->lock);
 
 	if (what == ADVANCE_DESCRIBE)
-		r = upload_describe(up);
+		r = upload_describe(up, false);
 	if (what == ADVANCE_RESTAMP)
 		upload_restamp(up);
 	if (r < 0)

@@ -81,7 +81,7 @@ void upload_restamp(struct upload *up)
 
 	/* Told apart from the commit's, by one digit. */
 	up->nonce[0] = up->nonce[0] == '0' ? '1' : '0';
-	r = upload_ask_target(up, &late);
+	r = upload_ask_target(up, true, &late);
 	same = r == 0 && same_headers(&late->headers.headers,
 	                              &up->target->headers.headers);
 	if (r == 0 && !same && up->info.size > up->limits->copy_max) {

@@ -23,7 +23,8 @@ void upload_target_free(struct upload_target *target)
 	free(target);
 }
 
-int upload_ask_target(struct upload *up, struct upload_target **ret)
+int upload_ask_target(struct upload *up, bool stream,
+                      struct upload_target **ret)
 {
 	struct upload_target *target = calloc(1, sizeof(*target));
 	int r;
@@ -31,7 +32,7 @@ int upload_ask_target(struct upload *up, struct upload_target **ret)
 	if (!target)
 		return -ENOMEM;
 
-	r = up->describe(up->owner, up->nonce, target);
+	r = up->describe(up->owner, up->nonce, stream, target);
 	if (r < 0) {
 		free(target);
 		return r;
@@ -119,10 +120,10 @@ static void create_submit(struct upload *up)
 	upload_req_submit(up);
 }
 
-int upload_describe(struct upload *up)
+int upload_describe(struct upload *up, bool stream)
 {
 	struct upload_target *target = NULL;
-	int r = upload_ask_target(up, &target);
+	int r = upload_ask_target(up, stream, &target);
 
 	if (r == 0) {
 		WITH_LOCK(&up->lock);
@@ -148,7 +149,7 @@ static bool create_next(struct upload *up)
 	if (!wanted)
 		return false;
 
-	r = upload_describe(up);
+	r = upload_describe(up, true);
 	if (r < 0) {
 		{
 			WITH_LOCK(&up->lock);

@@ -88,7 +88,7 @@ struct upload {
 	struct object_store *store;
 	const struct store_limits *limits;
 	struct pool *pool;
-	int (*describe)(void *owner, const char *nonce,
+	int (*describe)(void *owner, const char *nonce, bool stream,
 	                struct upload_target *ret);
 	void (*released)(void *owner);
 	void *owner;
@@ -226,10 +226,11 @@ void upload_take_syncs_locked(struct upload *up, struct list *ret);
 /* Do all that can be done now: requests, syncs, the end. No lock held. */
 void upload_go_on(struct upload *up);
 /* Ask the owner; ret is the caller's. No lock held. */
-int upload_ask_target(struct upload *up, struct upload_target **ret);
+int upload_ask_target(struct upload *up, bool stream,
+                      struct upload_target **ret);
 void upload_target_free(struct upload_target *target);
 /* Ask the owner for up->target. No lock held. */
-int upload_describe(struct upload *up);
+int upload_describe(struct upload *up, bool stream);
 /*
  * Submit up->req, with a reference that its done() drops.  The lock is held on
  * entry and on return, not in between; done() begins by upload_req_ended.

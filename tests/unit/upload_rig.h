@@ -111,12 +111,14 @@ static inline void rig_end(struct rig *rig)
 	fake_store_free(rig->fake);
 }
 
-static inline int rig_describe(void *owner, const char *nonce,
+static inline int rig_describe(void *owner, const char *nonce, bool stream,
                                struct upload_target *ret)
 {
 	struct rig *rig = owner;
 	struct attr_headers *headers = &ret->headers;
 	size_t n = 0;
+
+	(void)stream;
 
 	if (rig->describe_status < 0)
 		return rig->describe_status;
