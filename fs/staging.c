@@ -11,8 +11,8 @@
 
 struct staging {
 	int fd;
-	uint64_t size;  /* bytes */
-	void *map;      /* of map_size bytes, or NULL */
+	uint64_t size; /* bytes */
+	void *map;     /* of map_size bytes, or NULL */
 	size_t map_size;
 };
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Birth, calls, failure and end of an upload. */
-#include "upload_state.h"
-
 #include "base/digest.h"
 #include "base/str.h"
+#include "upload_state.h"
 
 #include <assert.h>
 #include <string.h>

@@ -128,10 +128,10 @@ int upload_status(struct upload *up, struct err *reterr);
 /* Whether a request was ever sent for it: the name is fixed then. */
 bool upload_started(struct upload *up);
 
-struct upload_write { /* the caller's memory until done() */
-	struct slice data;  /* borrowed until done() */
-	size_t copied;      /* bytes taken; all of them unless it failed */
-	int status;         /* 0 or negative errno */
+struct upload_write {      /* the caller's memory until done() */
+	struct slice data; /* borrowed until done() */
+	size_t copied;     /* bytes taken; all of them unless it failed */
+	int status;        /* 0 or negative errno */
 	void (*done)(struct upload_write *write);
 	struct list link; /* upload */
 };
@@ -180,7 +180,7 @@ struct upload_finish { /* the caller's memory until done() */
 	char etag[STORE_ETAG_MAX]; /* of UPLOAD_ETAG */
 
 	/* Valid in done(). */
-	int status;              /* 0 or negative errno */
+	int status; /* 0 or negative errno */
 	struct err err;
 	bool published;          /* the object is there: also when only its
 	                            late metadata failed (status < 0) */

@@ -13,10 +13,10 @@
 #include <string.h>
 
 enum fill {
-	FILL_IDLE,   /* no write is left */
-	FILL_STALL,  /* the tail is being spilled */
-	FILL_SLABS,  /* memory is needed first */
-	FILL_COPY,   /* there is room */
+	FILL_IDLE,  /* no write is left */
+	FILL_STALL, /* the tail is being spilled */
+	FILL_SLABS, /* memory is needed first */
+	FILL_COPY,  /* there is room */
 	FILL_NOMEM,
 };
 
@@ -24,10 +24,10 @@ enum fill {
 struct fill_step {
 	struct upload_write *write;
 	struct upload_part *part;
-	size_t n;     /* bytes */
-	size_t at;    /* in the slabs */
-	size_t need;  /* slabs, beyond those that are there */
-	bool sealed;  /* something can be sent */
+	size_t n;    /* bytes */
+	size_t at;   /* in the slabs */
+	size_t need; /* slabs, beyond those that are there */
+	bool sealed; /* something can be sent */
 	bool failed;
 };
 

@@ -15,11 +15,10 @@
  *     v
  *   ENDED
  */
-#include "upload_state.h"
-
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "upload_state.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -8,9 +8,8 @@
  * same number once it has grown.  No part is on the wire twice, for the store
  * would be free to keep the older one.
  */
-#include "upload_state.h"
-
 #include "base/str.h"
+#include "upload_state.h"
 
 #include <assert.h>
 #include <string.h>
@@ -97,8 +96,8 @@ int upload_part_chain(struct upload_part *part, struct chain *ret)
 			return r;
 	}
 	for (size_t i = 0; i < part->slab_count && left > 0; i++) {
-		size_t len = left < POOL_SLAB_SIZE ? (size_t)left
-		                                   : POOL_SLAB_SIZE;
+		size_t len =
+			left < POOL_SLAB_SIZE ? (size_t)left : POOL_SLAB_SIZE;
 
 		part->slices[count++] =
 			(struct slice){.data = part->slabs[i], .len = len};
@@ -340,8 +339,8 @@ static struct upload_part *next_locked(struct upload *up)
 
 		if (part->flying || part->spilling)
 			continue;
-		if (part->sealed || (part == up->tail &&
-		                     upload_sync_wants_tail_locked(up)))
+		if (part->sealed ||
+		    (part == up->tail && upload_sync_wants_tail_locked(up)))
 			return part;
 	}
 	return NULL;

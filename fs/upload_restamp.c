@@ -87,8 +87,7 @@ void upload_restamp(struct upload *up)
 	if (r == 0 && !same && up->info.size > up->limits->copy_max) {
 		log_warning("'%s' keeps the metadata it was begun with: at "
 		            "%llu bytes it is too big for one copy",
-		            up->target->key,
-		            (unsigned long long)up->info.size);
+		            up->target->key, (unsigned long long)up->info.size);
 		same = true;
 	}
 

@@ -6,9 +6,8 @@
  * done now, request after request, without recursion when a store answers
  * inside submit(): the inner call only leaves word that there is more.
  */
-#include "upload_state.h"
-
 #include "base/log.h"
+#include "upload_state.h"
 
 #include <assert.h>
 #include <string.h>

@@ -52,12 +52,12 @@ struct upload_part {
 	uint8_t **slabs;
 	size_t slab_count;
 	size_t slab_cap;
-	bool sealed;     /* no more bytes */
-	bool spilling;   /* a task reads the slabs */
-	bool flying;     /* on the wire */
-	bool submitted;  /* and submit() has returned: may be cancelled */
-	uint64_t sent;   /* bytes of it on the wire, or in the last request */
-	uint64_t durable;          /* bytes of it that the store acknowledged */
+	bool sealed;      /* no more bytes */
+	bool spilling;    /* a task reads the slabs */
+	bool flying;      /* on the wire */
+	bool submitted;   /* and submit() has returned: may be cancelled */
+	uint64_t sent;    /* bytes of it on the wire, or in the last request */
+	uint64_t durable; /* bytes of it that the store acknowledged */
 	char etag[STORE_ETAG_MAX]; /* of those */
 	struct slice *slices;      /* while it flies */
 	struct store_req req;
@@ -94,55 +94,55 @@ struct upload {
 	void *owner;
 	struct upload_plan plan;
 	char nonce[UPLOAD_NONCE_SIZE];
-	struct list link;  /* all->list, under all->lock */
+	struct list link; /* all->list, under all->lock */
 	atomic_uint refs;
 
 	pthread_mutex_t lock;
-	int status;     /* lock: the first failure */
-	struct err err; /* lock: its story */
-	bool dropped;   /* lock: the owner has let go */
-	bool keep;      /* lock: leave the upload open at the store */
+	int status;              /* lock: the first failure */
+	struct err err;          /* lock: its story */
+	bool dropped;            /* lock: the owner has let go */
+	bool keep;               /* lock: leave the upload open at the store */
 	enum upload_stage stage; /* lock */
 
 	/* Appending. */
-	struct list writes; /* lock: upload_write, oldest first */
-	bool filling;       /* lock: somebody is the filler */
-	bool copying;       /* lock: and copies into the tail right now */
-	bool taking;        /* lock: and is inside pool_take() */
-	bool granted_early; /* lock: and was granted before that returned */
-	bool stalled;       /* lock: and waits for the end of a spill */
-	struct pool_wait wait;               /* the filler's */
-	uint8_t *spare[UPLOAD_FILL_SLABS];   /* the filler's: slabs to use */
-	size_t spare_count;                  /* the filler's */
-	uint64_t accepted;                   /* lock: bytes of all writes */
-	uint64_t size;                       /* lock: and those copied in */
-	uint64_t grown;                      /* lock: when, by all->tick */
+	struct list writes;    /* lock: upload_write, oldest first */
+	bool filling;          /* lock: somebody is the filler */
+	bool copying;          /* lock: and copies into the tail right now */
+	bool taking;           /* lock: and is inside pool_take() */
+	bool granted_early;    /* lock: and was granted before that returned */
+	bool stalled;          /* lock: and waits for the end of a spill */
+	struct pool_wait wait; /* the filler's */
+	uint8_t *spare[UPLOAD_FILL_SLABS]; /* the filler's: slabs to use */
+	size_t spare_count;                /* the filler's */
+	uint64_t accepted;                 /* lock: bytes of all writes */
+	uint64_t size;                     /* lock: and those copied in */
+	uint64_t grown;                    /* lock: when, by all->tick */
 
 	/* Parts. */
-	struct list parts;         /* lock: upload_part, by number */
-	struct upload_part *tail;  /* lock: being filled, or NULL */
-	unsigned last_number;      /* lock: of the newest part */
-	unsigned short_parts;      /* lock: sent before they were full */
-	unsigned flying;           /* lock: parts on the wire */
-	bool sending;              /* lock: somebody is in the send loop */
-	bool more;                 /* lock: and must look again */
+	struct list parts;              /* lock: upload_part, by number */
+	struct upload_part *tail;       /* lock: being filled, or NULL */
+	unsigned last_number;           /* lock: of the newest part */
+	unsigned short_parts;           /* lock: sent before they were full */
+	unsigned flying;                /* lock: parts on the wire */
+	bool sending;                   /* lock: somebody is in the send loop */
+	bool more;                      /* lock: and must look again */
 	struct upload_part *submitting; /* lock: inside submit(), not done */
-	enum upload_create create; /* lock */
-	struct store_part_info *infos; /* lock: by number - 1 */
-	size_t info_cap;               /* lock */
-	struct list syncs;             /* lock: upload_sync */
+	enum upload_create create;      /* lock */
+	struct store_part_info *infos;  /* lock: by number - 1 */
+	size_t info_cap;                /* lock */
+	struct list syncs;              /* lock: upload_sync */
 
 	/* The one other request, and the end. */
 	bool describing;              /* lock: target is, or was, asked for */
 	struct upload_target *target; /* set once, when Create or PUT begins */
 	struct upload_target *late;   /* what STAGE_RESTAMP sends */
 	struct store_req req;
-	bool req_flying;                     /* lock */
-	bool req_submitting;                 /* lock: inside submit(), not done */
-	bool req_submitted;                  /* lock: may be cancelled */
-	bool cancelled;                      /* lock: end soon */
-	bool cancel_asked;                   /* lock: by uploads_cancel() */
-	bool published;                      /* lock */
+	bool req_flying;     /* lock */
+	bool req_submitting; /* lock: inside submit(), not done */
+	bool req_submitted;  /* lock: may be cancelled */
+	bool cancelled;      /* lock: end soon */
+	bool cancel_asked;   /* lock: by uploads_cancel() */
+	bool published;      /* lock */
 	char upload_id[STORE_UPLOAD_ID_MAX]; /* set by Create */
 	struct upload_finish *finish;        /* lock; NULL = none */
 	enum upload_expect expect;           /* set by finish, likewise: */

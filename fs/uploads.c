@@ -96,8 +96,8 @@ static int spill_write(struct upload_part *part, const char *dir)
 		const struct chain chain = {.slices = &slice, .count = 1};
 
 		slice.data = part->slabs[i];
-		slice.len = left < POOL_SLAB_SIZE ? (size_t)left
-		                                  : POOL_SLAB_SIZE;
+		slice.len =
+			left < POOL_SLAB_SIZE ? (size_t)left : POOL_SLAB_SIZE;
 		left -= slice.len;
 		r = staging_append(part->staging, &chain);
 	}
@@ -149,8 +149,8 @@ static struct upload *choose(struct uploads *all)
 		if (!can_give_locked(up))
 			continue;
 		sends = can_send_locked(up);
-		if (best && (best_sends > sends || (best_sends == sends &&
-		                                    best_grown <= up->grown)))
+		if (best && (best_sends > sends ||
+		             (best_sends == sends && best_grown <= up->grown)))
 			continue;
 		best = up;
 		best_sends = sends;

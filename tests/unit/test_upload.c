@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Uploads, one after the other, on a fake store: what is asked of the store. */
+#include "upload_rig.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
-
-#include "upload_rig.h"
 
 #define CREATED "MPU_CREATE big\n"
 
@@ -178,12 +178,11 @@ static void a_failure_of_any_request_publishes_nothing(void **state)
 	fail_everywhere(17 * MIB, 6, -EDQUOT);
 }
 
-static void the_first_failed_part_is_the_status_of_all_that_follows(
-	void **state)
+static void
+the_first_failed_part_is_the_status_of_all_that_follows(void **state)
 {
-	const struct fault_rule rule = {.verbs = FAULT_VERB(STORE_MPU_PART),
-	                                .nth = 2,
-	                                .code = -EDQUOT};
+	const struct fault_rule rule = {
+		.verbs = FAULT_VERB(STORE_MPU_PART), .nth = 2, .code = -EDQUOT};
 	struct rig_finish f = {0};
 	struct err err = {0};
 	struct rig rig;
@@ -231,8 +230,8 @@ static void a_lost_reply_to_the_commit_is_settled_by_the_nonce(void **state)
 
 static void a_commit_in_doubt_that_was_not_applied_fails(void **state)
 {
-	const struct fault_rule rule = {
-		.verbs = FAULT_VERB(STORE_MPU_COMPLETE), .nth = 1};
+	const struct fault_rule rule = {.verbs = FAULT_VERB(STORE_MPU_COMPLETE),
+	                                .nth = 1};
 	struct rig_finish f = {0};
 	struct rig rig;
 
@@ -271,8 +270,8 @@ static void without_an_etag_in_the_reply_a_head_verifies(void **state)
 static int write_if(struct rig *rig, uint64_t size, enum upload_expect expect,
                     const char *etag, bool exclusive)
 {
-	struct rig_finish f = {.finish = {.expect = expect,
-	                                  .exclusive = exclusive}};
+	struct rig_finish f = {
+		.finish = {.expect = expect, .exclusive = exclusive}};
 
 	(void)str_copy(f.finish.etag, sizeof(f.finish.etag), etag);
 	return write_object(rig, size, &f);
@@ -294,24 +293,21 @@ static void conditions_hold_with_and_without_the_stores_help(void **state)
 		limits.put_if_none_match = i < 2;
 		limits.complete_conditions = i < 2;
 		rig_init(&rig, &config);
-		assert_int_equal(
-			write_if(&rig, size, UPLOAD_ETAG, "\"x\"", false),
-			-ESTALE);
-		assert_int_equal(
-			write_if(&rig, size, UPLOAD_ABSENT, "", true), 0);
-		assert_int_equal(
-			write_if(&rig, size, UPLOAD_ABSENT, "", true),
-			-EEXIST);
-		assert_int_equal(
-			write_if(&rig, size, UPLOAD_ABSENT, "", false),
-			-ESTALE);
-		assert_int_equal(
-			write_if(&rig, size, UPLOAD_ETAG, "\"x\"", false),
-			-ESTALE);
+		assert_int_equal(write_if(&rig, size, UPLOAD_ETAG, "\"x\"",
+		                          false),
+		                 -ESTALE);
+		assert_int_equal(write_if(&rig, size, UPLOAD_ABSENT, "", true),
+		                 0);
+		assert_int_equal(write_if(&rig, size, UPLOAD_ABSENT, "", true),
+		                 -EEXIST);
+		assert_int_equal(write_if(&rig, size, UPLOAD_ABSENT, "", false),
+		                 -ESTALE);
+		assert_int_equal(write_if(&rig, size, UPLOAD_ETAG, "\"x\"",
+		                          false),
+		                 -ESTALE);
 		assert_int_equal(fake_store_stat(rig.fake, "big", &info), 0);
 		assert_int_equal(
-			write_if(&rig, size, UPLOAD_ETAG, info.etag, false),
-			0);
+			write_if(&rig, size, UPLOAD_ETAG, info.etag, false), 0);
 		rig_check(&rig, "big", size);
 		/* A stream whose condition failed stays open, for a person. */
 		assert_int_equal(fake_store_open_uploads(rig.fake),
@@ -344,8 +340,8 @@ static void late_metadata_comes_by_one_copy(void **state)
 	rig_end(&rig);
 }
 
-static void late_metadata_that_fails_is_told_though_the_bytes_are_there(
-	void **state)
+static void
+late_metadata_that_fails_is_told_though_the_bytes_are_there(void **state)
 {
 	const struct fault_rule rule = {.verbs = FAULT_VERB(STORE_COPY),
 	                                .code = -EACCES};
@@ -654,7 +650,8 @@ int main(void)
 		cmocka_unit_test(a_small_file_takes_late_metadata_along),
 		cmocka_unit_test(
 			sync_sends_the_tail_and_replaces_it_when_it_grew),
-		cmocka_unit_test(sync_waits_for_the_parts_that_are_on_their_way),
+		cmocka_unit_test(
+			sync_waits_for_the_parts_that_are_on_their_way),
 		cmocka_unit_test(a_part_is_never_on_the_wire_twice),
 		cmocka_unit_test(a_failing_sync_says_so),
 		cmocka_unit_test(a_kept_upload_has_all_bytes_and_stays_open),
@@ -662,7 +659,8 @@ int main(void)
 		cmocka_unit_test(what_is_given_up_is_aborted),
 		cmocka_unit_test(cancelling_all_ends_commits_too),
 		cmocka_unit_test(bytes_in_buffers_can_be_read_back),
-		cmocka_unit_test(an_owner_that_cannot_describe_fails_the_upload),
+		cmocka_unit_test(
+			an_owner_that_cannot_describe_fails_the_upload),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* Many slow writers in little memory: all of them get through. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "upload_rig.h"
 
 #include <dirent.h>
 #include <pthread.h>
 #include <sched.h>
+#include <setjmp.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/resource.h>
 #include <time.h>
+
+#include <cmocka.h>
 
 #define WRITERS 80
 #define PIECE   (96 << 10) /* bytes of one write */
@@ -149,9 +148,8 @@ static void many_writers_finish(const struct rig_config *config)
 static void eighty_writers_share_eight_mebibytes(void **state)
 {
 	(void)state;
-	many_writers_finish(&(struct rig_config){.budget = 8 * MIB,
-	                                         .mode = FAKE_THREAD,
-	                                         .threads = true});
+	many_writers_finish(&(struct rig_config){
+		.budget = 8 * MIB, .mode = FAKE_THREAD, .threads = true});
 }
 
 static void and_so_they_do_on_one_thread(void **state)
@@ -163,9 +161,8 @@ static void and_so_they_do_on_one_thread(void **state)
 static void and_with_room_for_three_parts(void **state)
 {
 	(void)state;
-	many_writers_finish(&(struct rig_config){.budget = 24 * MIB,
-	                                         .mode = FAKE_THREAD,
-	                                         .threads = true});
+	many_writers_finish(&(struct rig_config){
+		.budget = 24 * MIB, .mode = FAKE_THREAD, .threads = true});
 }
 
 static void and_where_all_parts_must_be_alike(void **state)
@@ -247,8 +244,7 @@ static void a_part_that_is_big_enough_is_sent_instead(void **state)
 	rig_end(&rig);
 }
 
-static void a_full_staging_disk_fails_the_one_that_was_to_give_way(
-	void **state)
+static void a_full_staging_disk_fails_the_one_that_was_to_give_way(void **state)
 {
 	struct rig_config config = {.budget = 8 * MIB};
 	struct rlimit limit;

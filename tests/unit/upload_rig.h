@@ -81,8 +81,7 @@ static inline void rig_init(struct rig *rig, const struct rig_config *config)
 	store.limits = config->limits ? config->limits : &rig_limits;
 	rig->fake = fake_store_new(&store);
 	assert_non_null(rig->fake);
-	rig->fault =
-		fault_store_new(fake_store_object_store(rig->fake), NULL);
+	rig->fault = fault_store_new(fake_store_object_store(rig->fake), NULL);
 	assert_non_null(rig->fault);
 	rig->store = fault_store_object_store(rig->fault);
 	assert_int_equal(pool_new(config->budget ? config->budget : 64 * MIB,
@@ -125,8 +124,8 @@ static inline int rig_describe(void *owner, const char *nonce, bool stream,
 	ret->key = strdup(rig->key);
 	assert_non_null(ret->key);
 	(void)str_copy(headers->text, sizeof(headers->text), nonce);
-	headers->meta[n++] = (struct store_meta){"porter-commit",
-	                                         headers->text};
+	headers->meta[n++] =
+		(struct store_meta){"porter-commit", headers->text};
 	if (rig->mtime)
 		headers->meta[n++] = (struct store_meta){"mtime", rig->mtime};
 	headers->headers.meta = headers->meta;
