@@ -13,8 +13,6 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include <cmocka.h>
-
 #define WRITERS 80
 #define PIECE   (96 << 10) /* bytes of one write */
 

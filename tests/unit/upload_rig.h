@@ -10,9 +10,15 @@
 #include "fault_store.h"
 #include "upload.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #define MIB (UINT64_C(1) << 20)
 
