@@ -97,7 +97,9 @@ static char *port_of(char *authority)
 	char *bracket = strrchr(authority, ']');
 	char *colon = strchr(bracket ? bracket : authority, ':');
 
-	return colon ? colon : authority + strlen(authority);
+	if (!colon || (authority[0] == '[' && !bracket))
+		return authority + strlen(authority);
+	return colon;
 }
 
 /* Check host and port in ret->host; drop a port that is the scheme's own. */

@@ -63,7 +63,7 @@ static size_t word_length(const char *value)
 	size_t len = strnlen(value, WORD_BYTES);
 
 	/* Never between the bytes of one character. */
-	while (len == WORD_BYTES && ((uint8_t)value[len] & 0xc0) == 0x80)
+	while (len > 0 && ((uint8_t)value[len] & 0xc0) == 0x80)
 		len--;
 	return len;
 }
