@@ -91,9 +91,9 @@ static void cut(struct trip *trip, uint8_t *data, size_t len)
 {
 	size_t third = len / 3 + (len > 3);
 
-	trip->slices[0] = (struct slice){ data, third };
-	trip->slices[1] = (struct slice){ data + third, 0 };
-	trip->slices[2] = (struct slice){ data + third, (len - third) / 2 };
+	trip->slices[0] = (struct slice){data, third};
+	trip->slices[1] = (struct slice){data + third, 0};
+	trip->slices[2] = (struct slice){data + third, (len - third) / 2};
 	trip->slices[3].data = trip->slices[2].data + trip->slices[2].len;
 	trip->slices[3].len = len - third - trip->slices[2].len;
 }
@@ -101,14 +101,14 @@ static void cut(struct trip *trip, uint8_t *data, size_t len)
 void trip_into(struct trip *trip, void *data, size_t len)
 {
 	cut(trip, data, len);
-	trip->request.into = (struct chain){ trip->slices, 4 };
+	trip->request.into = (struct chain){trip->slices, 4};
 	trip->request.into_length = len;
 }
 
 void trip_body(struct trip *trip, void *data, size_t len)
 {
 	cut(trip, data, len);
-	trip->request.body = (struct chain){ trip->slices, 4 };
+	trip->request.body = (struct chain){trip->slices, 4};
 }
 
 void trip_start(struct trip *trip, struct http_transport *transport)

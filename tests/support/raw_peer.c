@@ -41,7 +41,7 @@ struct raw_peer {
 /* More bytes into the buffer. False when the other side is gone. */
 static bool read_more(struct raw_connection *c)
 {
-	char bytes[16384];
+	char bytes[4096];
 	ssize_t n = recv(c->fd, bytes, sizeof(bytes), 0);
 
 	if (n <= 0)
