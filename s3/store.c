@@ -58,6 +58,7 @@ int store_call(struct object_store *store, struct store_req *req)
 		.woken = PTHREAD_COND_INITIALIZER,
 		.first = req->done,
 	};
+	void *owner = req->owner;
 
 	req->owner = &sleeper;
 	req->done = wake;
@@ -67,5 +68,7 @@ int store_call(struct object_store *store, struct store_req *req)
 	while (!sleeper.done)
 		(void)pthread_cond_wait(&sleeper.woken, &sleeper.lock);
 	(void)pthread_mutex_unlock(&sleeper.lock);
+	req->done = sleeper.first;
+	req->owner = owner;
 	return req->status;
 }

@@ -328,6 +328,7 @@ static void transport_destroyp(struct transport **t)
 	transport_destroy((struct http_transport *)*t);
 }
 
+/* What makes it an http_transport. */
 static const struct http_transport_ops transport_ops = {
 	.start = transport_start,
 	.cancel = transport_cancel,

@@ -184,7 +184,7 @@ static int set_habits(struct ride *ride, const struct carrier_config *config)
 		bad += curl_easy_setopt(ride->easy, habits[i].option,
 		                        habits[i].value) != CURLE_OK;
 	bad += SET(ride, PROTOCOLS_STR, "http,https");
-	bad += SET(ride, USERAGENT, "porterfs/" PORTER_VERSION);
+	bad += SET(ride, USERAGENT, "porterfs/" PORTERFS_VERSION);
 	if (config->ca_bundle)
 		bad += SET(ride, CAINFO, config->ca_bundle);
 	if (config->proxy)

@@ -331,10 +331,10 @@ static inline void store_destroy(struct object_store *s)
 }
 
 /*
- * Submit and wait: for start-up checks, jobs and tests.  Sets req->done and
- * req->owner itself.  A req->done of the caller's runs first, on the store's
- * thread, to copy what lives in done() only (lists, headers); it may not free.  Returns req->status.  Never on a thread that runs
- * callbacks.
+ * Submit and wait: for start-up checks, jobs and tests.  Uses req->done and
+ * req->owner and restores them.  A req->done of the caller's runs first, on the
+ * store's thread, to copy what lives in done() only (lists, headers); it may
+ * not free.  Returns req->status.  Never on a thread that runs callbacks.
  */
 int store_call(struct object_store *store, struct store_req *req);
 
