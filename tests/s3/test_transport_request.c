@@ -62,7 +62,7 @@ static void a_get_is_as_plain_as_can_be(void **state)
 	                        "Host: %s\r\nUser-Agent: porterfs/%s\r\n"
 	                        "Accept: */*\r\nX-Amz-Date: now\r\n"
 	                        "X-Empty:\r\n\r\n",
-	                        raw_peer_host(b->peer), PORTER_VERSION);
+	                        raw_peer_host(b->peer), PORTERFS_VERSION);
 
 	trip_init(&trip, "GET", raw_peer_host(b->peer), "/b/k");
 	str_add(&trip.request.query, "a=1&b=");
