@@ -198,7 +198,7 @@ static int check_parts(const struct fake_store *fake, struct store_req *req,
 			return FAIL(req, -EINVAL, "parts out of order");
 		if (at == upload->count || part->number != info->number ||
 		    strcmp(part->etag, info->etag) != 0)
-			return FAIL(req, -EINVAL, "invalid part");
+			return FAIL(req, -EIO, "invalid part");
 		if (i == 0)
 			first = part->size;
 		if (i + 1 < complete->count &&

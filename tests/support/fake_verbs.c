@@ -64,8 +64,8 @@ int fake_check_write(const struct store_req *req,
 	return 0;
 }
 
-/* Whether a plain key tree has no place for key. Needs the lock. */
-static bool tree_refuses_locked(const struct fake_store *fake, const char *key)
+/* What a plain key tree says to a key: 0, -ENOTDIR or -EISDIR. */
+static int check_tree_locked(const struct fake_store *fake, const char *key)
 {
 	char name[STORE_KEY_MAX + 2];
 	size_t i;
@@ -74,28 +74,30 @@ static bool tree_refuses_locked(const struct fake_store *fake, const char *key)
 		memcpy(name, key, (size_t)(p - key));
 		name[p - key] = '\0';
 		if (p[1] && fake_table_get(&fake->table, name))
-			return true;
+			return -ENOTDIR;
 	}
 	(void)str_copy(name, sizeof(name), key);
 	strncat(name, "/", sizeof(name) - strlen(name) - 1);
 	i = fake_table_find(&fake->table, name);
 	return i < fake->table.count &&
-	       str_starts(fake->table.objects[i]->key, name);
+	                       str_starts(fake->table.objects[i]->key, name)
+	               ? -EISDIR
+	               : 0;
 }
 
 int fake_check_key(struct fake_store *fake, struct store_req *req)
 {
+	int r = 0;
+
 	if (!req->key || !*req->key)
 		return FAIL(req, -EINVAL, "a key must not be empty");
 	if (strlen(req->key) > STORE_KEY_MAX)
 		return FAIL(req, -ENAMETOOLONG, "the key is too long");
-	if (!fake->limits.plain_key_tree)
-		return 0;
 
 	WITH_LOCK(&fake->lock);
-	if (tree_refuses_locked(fake, req->key))
-		return FAIL(req, -EEXIST, "file and directory at once");
-	return 0;
+	if (fake->limits.plain_key_tree)
+		r = check_tree_locked(fake, req->key);
+	return r < 0 ? FAIL(req, r, "file and directory at once") : 0;
 }
 
 /* What HEAD and GET say about an object; reply keeps it alive. */
@@ -145,13 +147,13 @@ static int answer_get(struct fake_store *fake, struct store_req *req,
 	uint64_t left;
 	int r = find_for_read(fake, req, reply);
 
+	get->received = 0;
 	if (r < 0)
 		return r;
 	if (get->offset >= reply->object->size)
 		return FAIL(req, -ESTALE, "the range is past the end");
 
 	fill_info(req, reply->object);
-	get->received = 0;
 	if (get->progress)
 		get->progress(req);
 
@@ -225,7 +227,7 @@ static int answer_put(struct fake_store *fake, struct store_req *req,
 	if (chain_size(&req->put.body) > fake->limits.put_max)
 		return FAIL(req, -EFBIG, "too large for one PUT");
 	if (meta_size(&req->put.headers) > fake->limits.meta_max)
-		return FAIL(req, -ENOSPC, "too much user metadata");
+		return FAIL(req, -EINVAL, "too much user metadata");
 
 	data = fake_flatten(&req->put.body, &size);
 	if (!data)
@@ -291,7 +293,7 @@ static int answer_copy(struct fake_store *fake, struct store_req *req,
 	if (!req->copy.replace_headers)
 		headers = &source->headers;
 	if (meta_size(headers) > fake->limits.meta_max)
-		return FAIL(req, -ENOSPC, "too much user metadata");
+		return FAIL(req, -EINVAL, "too much user metadata");
 
 	data = fake_bytes(source, 0, source->size);
 	if (!data)

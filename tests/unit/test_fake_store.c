@@ -289,8 +289,8 @@ static void a_plain_key_tree_has_no_file_beside_its_directory(void **state)
 	struct store_req marker = put_of("a/", &slice, "x");
 
 	assert_int_equal(store_call(store, &under), 0);
-	assert_int_equal(store_call(store, &above), -EEXIST);
-	assert_int_equal(store_call(store, &below), -EEXIST);
+	assert_int_equal(store_call(store, &above), -EISDIR);
+	assert_int_equal(store_call(store, &below), -ENOTDIR);
 	assert_int_equal(store_call(store, &marker), 0);
 	fake_store_free(fake);
 	fake_store_free(plain);
