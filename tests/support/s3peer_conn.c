@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define READ_SIZE ((size_t)64 << 10)
+#define LINGER_US 1000000 /* how long a client may go on talking */
 
 static void conn_ready(struct loop_watch *watch, uint32_t events);
 static void conn_wait_over(struct loop_wait *wait);
@@ -70,6 +71,35 @@ void peer_conn_close(struct peer_conn *conn, bool reset)
 		return; /* ends when the store answers */
 	peer_exchange_tell(ex);
 	peer_exchange_free(ex);
+}
+
+void peer_conn_linger(struct peer_conn *conn)
+{
+	struct peer_exchange *ex = conn->ex;
+
+	conn->ex = NULL;
+	if (ex) {
+		ex->conn = NULL;
+		peer_exchange_tell(ex);
+		peer_exchange_free(ex);
+	}
+	conn->state = PEER_CONN_DRAIN;
+	if (shutdown(conn->watch.fd, SHUT_WR) < 0 ||
+	    loop_watch(&conn->peer->loop, &conn->watch, EPOLLIN) < 0) {
+		peer_conn_close(conn, false);
+		return;
+	}
+	loop_wait(&conn->peer->loop, &conn->wait, LINGER_US);
+}
+
+/* What comes now interests nobody. */
+static void drain(struct peer_conn *conn)
+{
+	char *buffer = conn->peer->buffer;
+	ssize_t n = read(conn->watch.fd, buffer, PEER_BUFFER_SIZE);
+
+	if (n == 0 || (n < 0 && errno != EAGAIN))
+		peer_conn_close(conn, false);
 }
 
 void peer_conn_bury(struct s3peer *peer)
@@ -238,7 +268,7 @@ void peer_conn_next(struct peer_conn *conn)
 	peer_exchange_tell(ex);
 	peer_exchange_free(ex);
 	if (ends) {
-		peer_conn_close(conn, false);
+		peer_conn_linger(conn);
 		return;
 	}
 	conn->state = PEER_CONN_HEAD;
@@ -342,7 +372,10 @@ static void conn_wait_over(struct loop_wait *wait)
 {
 	struct peer_conn *conn = container_of(wait, struct peer_conn, wait);
 
-	if (conn->state == PEER_CONN_WORK)
+	if (conn->state == PEER_CONN_DRAIN)
+		peer_conn_close(conn, false);
+	else if (conn->state == PEER_CONN_WORK ||
+	         conn->state == PEER_CONN_RELAY)
 		peer_exchange_go(conn->ex);
 	else
 		drip_on(conn);
@@ -378,6 +411,9 @@ static void conn_ready(struct loop_watch *watch, uint32_t events)
 		break;
 	case PEER_CONN_RELAY:
 		peer_relay_ready(conn);
+		break;
+	case PEER_CONN_DRAIN:
+		drain(conn);
 		break;
 	}
 }

@@ -82,6 +82,7 @@ enum peer_state {
 	PEER_CONN_WORK,
 	PEER_CONN_SEND,
 	PEER_CONN_RELAY,
+	PEER_CONN_DRAIN, /* said all; waits for the client to stop talking */
 };
 
 struct peer_exchange;
@@ -161,6 +162,11 @@ struct peer_exchange {
 int peer_conn_open(struct s3peer *peer, int fd);
 /* End it, with a RST if reset; its exchange ends too, or is the store's. */
 void peer_conn_close(struct peer_conn *conn, bool reset);
+/*
+ * End it with a FIN even if the client is still sending: closing with unread
+ * bytes would be a RST, and may take back what was just said.
+ */
+void peer_conn_linger(struct peer_conn *conn);
 /* Read the rest of a request's body. */
 void peer_conn_read_body(struct peer_conn *conn);
 /* Send the rest of the exchange's wire. */

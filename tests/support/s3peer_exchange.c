@@ -183,7 +183,7 @@ static void suffer(struct peer_exchange *ex)
 		peer_conn_close(ex->conn, true);
 		return;
 	case PEER_CUT:
-		peer_conn_close(ex->conn, false);
+		peer_conn_linger(ex->conn);
 		return;
 	case PEER_STALL:
 		return; /* until the client has enough */
