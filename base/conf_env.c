@@ -131,6 +131,9 @@ static int try_name(const struct source *source, struct conf_section *section,
 	else
 		str_addf(&where, "%s:%u", source->path, found.line);
 
+	if (str_status(&where) < 0)
+		return err_set(reterr, -ENOMEM, "out of memory");
+
 	const struct conf_from from = {source->origin, 0, str_text(&where),
 	                               name};
 	int r = refuse(source, option, &found, &from, reterr);
@@ -193,15 +196,14 @@ static int try_option(const struct source *source,
 		return try_names(source, sections[CONF_SECTION_MYSQL], option,
 		                 names, reterr);
 
-	if (option->scope == CONF_GENERAL) {
+	if (option->scope == CONF_GENERAL && !option->env) {
 		own_name(option, name);
-		r = try_name(source, sections[CONF_SECTION_GENERAL], option,
-		             name, reterr);
-		return r != 0 ? r
-		              : try_names(source,
-		                          sections[CONF_SECTION_GENERAL],
-		                          option, names, reterr);
+		return try_name(source, sections[CONF_SECTION_GENERAL], option,
+		                name, reterr);
 	}
+	if (option->scope == CONF_GENERAL)
+		return try_names(source, sections[CONF_SECTION_GENERAL], option,
+		                 names, reterr);
 
 	for (unsigned role = 0; role < CONF_ROLES; role++) {
 		r = try_names(source, sections[CONF_SECTION_ROLE + role],
@@ -253,7 +255,7 @@ static void hide_secrets(char **environment)
 
 		if (option->type != CONF_SECRET && option->type != CONF_URL)
 			continue;
-		if (option->scope == CONF_GENERAL) {
+		if (option->scope == CONF_GENERAL && !option->env) {
 			own_name(option, name);
 			hide_name(environment, option, name);
 		}

@@ -48,6 +48,12 @@ bool conf_is_set(const struct conf *conf, const char *bucket, const char *name)
 	return conf_effective(conf, bucket, name)->text != NULL;
 }
 
+bool conf_is_own(const struct conf *conf, const char *bucket, const char *name)
+{
+	assert(conf_find(CONF_BUCKET, name));
+	return conf_own(conf, bucket, name) != NULL;
+}
+
 enum conf_origin conf_origin(const struct conf *conf, const char *bucket,
                              const char *name)
 {

@@ -109,17 +109,18 @@ static void add_unit(struct str *s, const struct conf_option *option)
 /* The names of the environment, "A, B". */
 static void add_env(struct str *s, const struct conf_option *option)
 {
-	if (option->scope == CONF_GENERAL) {
+	bool first = true;
+
+	if (!option->env) {
 		str_add(s, "PORTERFS_");
 		for (const char *c = option->name; *c; c++)
 			str_add_char(s, *c >= 'a' && *c <= 'z'
 			                        ? (char)(*c - 'a' + 'A')
 			                        : *c);
+		return;
 	}
 
-	bool first = option->scope != CONF_GENERAL;
-
-	for (const char *c = option->env ? option->env : ""; *c;) {
+	for (const char *c = option->env; *c;) {
 		size_t len = strcspn(c, "|,");
 
 		if (len > 0) {

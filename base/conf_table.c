@@ -303,7 +303,9 @@ const struct conf_option conf_options[] = {
 	 .help = "base of presigned URLs when users reach the server by "
 		 "another name"},
 	{.name = "s3_profile", .scope = CONF_BUCKET, .type = CONF_CHOICE,
-	 .preset = "auto", .choices = "auto|aws|rgw|minio|r2|b2|wasabi|generic",
+	 .preset = "auto", .choices = 
+		"auto|aws|rgw|minio|versitygw|r2|b2|wasabi|scaleway|"
+		"garage|generic",
 	 .help = "kind of server, which decides limits and habits; auto: "
 		 "learnt from its answers"},
 

@@ -81,11 +81,13 @@ static void bucket_open(struct task *task)
 	struct bucket_part *part = container_of(task, struct bucket_part, task);
 	struct porter *porter = part->porter;
 
+	const struct store_parts parts = {porter->net, porter->exec, true};
+
 	part->identity = build_identity(porter->conf, part->directory);
 	if (!part->identity)
 		(void)err_set(&part->err, -ENOMEM, "out of memory");
-	else if (build_store(porter->conf, part->directory, true, porter->net,
-	                     porter->exec, &part->store, &part->err) == 0)
+	else if (build_store(porter->conf, part->directory, &parts,
+	                     &part->store, &part->err) == 0)
 		part->err.code = 0;
 
 	WITH_LOCK(&porter->lock);
@@ -184,7 +186,7 @@ static void fill_bucket(const struct conf *conf, const struct bucket_part *part,
 /* A user or group number that, not set, is the mounting user's. */
 static uint32_t owner(const struct conf *conf, const char *name, uint32_t self)
 {
-	return conf_text(conf, NULL, name)
+	return conf_is_set(conf, NULL, name)
 	               ? (uint32_t)conf_number(conf, NULL, name)
 	               : self;
 }

@@ -141,8 +141,7 @@ static int mount_it(struct daemon *daemon, struct err *reterr)
 	const struct options *options = daemon->options;
 	struct session_config config = {
 		.mountpoint = options->mountpoint,
-		.source = options->config_file ? options->config_file
-	                                       : "porterfs",
+		.source = options->source,
 		.options = options->kernel_options,
 		.allow_other = conf_bool(options->conf, NULL, "allow_other"),
 		.threads = (unsigned)conf_number(options->conf, NULL,
@@ -242,6 +241,8 @@ static int run(const struct options *options)
 	case OPTIONS_PRINT_CONFIG:
 		conf_print(options->conf, &text);
 		return print(&text);
+	case OPTIONS_CHECK:
+		return EXIT_SUCCESS;
 	case OPTIONS_MOUNT:
 		break;
 	}
@@ -264,8 +265,7 @@ int main(int argc, char **argv)
 		status = run(&options);
 	} else {
 		log_error("%s", err.text);
-		status = r == -EINVAL && options.usage_error ? EXIT_USAGE
-		                                             : EXIT_FAILURE;
+		status = options.usage_error ? EXIT_USAGE : EXIT_FAILURE;
 	}
 	options_release(&options);
 	return status;

@@ -88,7 +88,7 @@ struct conf_option {
 	 * Names in the environment and in .env, NULL = none.  Alternatives are
 	 * separated by '|', the first that has a value wins.  Buckets: three
 	 * such groups separated by ',', for primary, source and alt-export.
-	 * Every general option can also be set as PORTERFS_NAME.
+	 * A general option without names of its own is PORTERFS_NAME.
 	 */
 	const char *env;
 	const char *help; /* one sentence for --help and the manual */
@@ -180,6 +180,9 @@ bool conf_bool(const struct conf *conf, const char *bucket, const char *name);
 
 /* Whether it has a value, be it a default. */
 bool conf_is_set(const struct conf *conf, const char *bucket, const char *name);
+
+/* Whether the bucket sets it itself, so that it is not [general]'s. */
+bool conf_is_own(const struct conf *conf, const char *bucket, const char *name);
 
 /* Where a value came from. */
 enum conf_origin conf_origin(const struct conf *conf, const char *bucket,

@@ -215,7 +215,7 @@ static const struct mistake mistakes[] = {
 	{FILE_TEXT, "[bucket.x]\nsse = aes256", -EINVAL,
          "p.conf:2: sse: 'aes256' must be one of none, AES256, aws:kms"},
 	{FILE_TEXT, "[bucket.x]\ns3_profile = azure", -EINVAL,
-         "p.conf:2: s3_profile: 'azure' must be one of auto, aws, rgw, minio, r2, b2, wasabi, generic"},
+         "p.conf:2: s3_profile: 'azure' must be one of auto, aws, rgw, minio, versitygw, r2, b2, wasabi, scaleway, garage, generic"},
 	{FILE_TEXT, "[bucket.x]\npath_style = perhaps", -EINVAL,
          "p.conf:2: path_style: 'perhaps' must be one of auto, on, off"},
 	{FILE_TEXT, "[bucket.x]\nsecret_access_key = hush hush", -EINVAL,
