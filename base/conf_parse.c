@@ -324,13 +324,15 @@ static int parse_path(const char *text, char **ret, struct err *reterr)
 	return *ret ? 0 : err_set(reterr, -ENOMEM, "out of memory");
 }
 
-/* A prefix ends with a slash, whoever wrote it without. */
-static const char *prefix_end(const struct conf_option *option,
-                              const char *text)
+/*
+ * The text to keep: as it is, in one piece (it may be a secret), but a prefix
+ * ends with a slash, whoever wrote it without.
+ */
+static char *keep(const struct conf_option *option, const char *text)
 {
-	if (option->form != CONF_FORM_PREFIX || str_ends(text, "/"))
-		return "";
-	return "/";
+	if (option->form == CONF_FORM_PREFIX && !str_ends(text, "/"))
+		return str_printf("%s/", text);
+	return strdup(text);
 }
 
 /* The types that are texts. */
@@ -351,7 +353,7 @@ static int parse_text(const struct conf_option *option, const char *text,
 	if (r < 0)
 		return r;
 
-	*ret = str_printf("%s%s", kept, prefix_end(option, kept));
+	*ret = keep(option, kept);
 	return *ret ? 0 : err_set(reterr, -ENOMEM, "out of memory");
 }
 

@@ -149,6 +149,63 @@ static void good_urls_pass(void **state)
 		                 0);
 }
 
+/* A text of that many letters, behind key, as -o. */
+static int set_long(struct conf *conf, const char *key, size_t len,
+                    struct err *err)
+{
+	cleanup(str_release) struct str word = {0};
+
+	str_addf(&word, "%s=", key);
+	for (size_t i = 0; i < len; i++)
+		str_add_char(&word, 'x');
+	return conf_set_command_line(conf, str_text(&word), err);
+}
+
+static void names_end_somewhere(void **state)
+{
+	cleanup(conf_freep) struct conf *conf = empty();
+	struct err err = {0};
+
+	(void)state;
+	assert_int_equal(set_long(conf, "source_name", 255, &err), 0);
+	assert_int_equal(set_long(conf, "source_name", 256, &err), -EINVAL);
+	assert_string_equal(err.text, "-o: source_name: a directory's name has "
+	                              "at most 255 bytes");
+	assert_int_equal(set_long(conf, "bucket.x.prefix", 1000, &err), 0);
+	assert_int_equal(set_long(conf, "bucket.x.prefix", 1001, &err),
+	                 -EINVAL);
+	assert_string_equal(err.text,
+	                    "-o: prefix: a prefix has at most 1000 bytes");
+	assert_int_equal(set_long(conf, "profile", 16384, &err), 0);
+	assert_int_equal(set_long(conf, "profile", 16385, &err), -E2BIG);
+	assert_string_equal(err.text,
+	                    "-o: profile: the value is longer than 16K");
+	assert_int_equal(set_long(conf, "log", 100, &err), -EINVAL);
+	assert_string_equal(
+		err.text,
+		"-o: log: 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…' "
+		"must be one of error, warning, info, debug");
+}
+
+static void setting_by_name_explains_itself_too(void **state)
+{
+	cleanup(conf_freep) struct conf *conf = empty();
+	struct err err = {0};
+
+	(void)state;
+	assert_int_equal(conf_set(conf, NULL, "part-size", "8M",
+	                          CONF_FROM_COMMAND_LINE, &err),
+	                 -EINVAL);
+	assert_string_equal(err.text, "-o: part-size: there is no such key, "
+	                              "did you mean 'part_size'");
+	assert_int_equal(conf_set(conf, "a/b", "bucket", "data",
+	                          CONF_FROM_COMMAND_LINE, &err),
+	                 -EINVAL);
+	assert_string_equal(err.text,
+	                    "-o: bucket: 'a/b' cannot be a directory of the "
+	                    "mount, names have no '/'");
+}
+
 static void old_bucket_names_pass(void **state)
 {
 	cleanup(conf_freep) struct conf *conf = empty();
@@ -298,6 +355,8 @@ int main(void)
 		cmocka_unit_test(a_prefix_ends_with_a_slash),
 		cmocka_unit_test(a_tilde_is_home),
 		cmocka_unit_test(good_urls_pass),
+		cmocka_unit_test(names_end_somewhere),
+		cmocka_unit_test(setting_by_name_explains_itself_too),
 		cmocka_unit_test(old_bucket_names_pass),
 		cmocka_unit_test(bom_crlf_blanks_and_comments_are_fine),
 		cmocka_unit_test(an_empty_file_sets_nothing),
