@@ -139,7 +139,7 @@ static void begin_section(struct ini_source *source, const char *header)
 /* A line that begins with '['. */
 static void take_header(struct ini_source *source, const char *line, size_t len)
 {
-	char header[SECTION_MAX_BYTES + 1];
+	char header[SECTION_MAX_BYTES + 1] = "";
 
 	if (len < 2 || memchr(line, ']', len) != line + len - 1) {
 		stop(source, "a section must be a line '[name]' and nothing "

@@ -10,7 +10,7 @@
 /* Two roles cannot be one directory. */
 static int check_role_names(const struct conf *conf, struct err *reterr)
 {
-	for (unsigned a = 0; a < CONF_ROLES; a++)
+	for (unsigned a = 0; a < CONF_ROLES; a++) {
 		for (unsigned b = a + 1; b < CONF_ROLES; b++) {
 			const char *name = conf_role_name(conf, a);
 
@@ -22,6 +22,7 @@ static int check_role_names(const struct conf *conf, struct err *reterr)
 					"be a name of its own",
 					name);
 		}
+	}
 	return 0;
 }
 

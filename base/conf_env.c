@@ -179,8 +179,7 @@ static void own_name(const struct conf_option *option,
 {
 	(void)snprintf(name, NAME_MAX_BYTES, "PORTERFS_%s", option->name);
 	for (char *c = name; *c; c++)
-		if (*c >= 'a' && *c <= 'z')
-			*c = (char)(*c - 'a' + 'A');
+		*c = conf_upper(*c);
 }
 
 /* One option, wherever it may stand: 0, 1 or -errno. */

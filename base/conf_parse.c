@@ -78,6 +78,13 @@ static int parse_scaled(const char *text, const struct unit *units,
 	return 0;
 }
 
+char conf_upper(char c)
+{
+	if (c >= 'a' && c <= 'z')
+		return (char)(c - 'a' + 'A');
+	return c;
+}
+
 int conf_parse_size(const char *text, uint64_t *ret)
 {
 	char upper[32];
@@ -86,9 +93,7 @@ int conf_parse_size(const char *text, uint64_t *ret)
 	if (len >= sizeof(upper))
 		return -EINVAL;
 	for (size_t i = 0; i <= len; i++)
-		upper[i] = text[i] >= 'a' && text[i] <= 'z'
-		                   ? (char)(text[i] - 'a' + 'A')
-		                   : text[i];
+		upper[i] = conf_upper(text[i]);
 
 	return parse_scaled(upper, size_units, COUNT(size_units), ret);
 }

@@ -114,9 +114,7 @@ static void add_env(struct str *s, const struct conf_option *option)
 	if (!option->env) {
 		str_add(s, "PORTERFS_");
 		for (const char *c = option->name; *c; c++)
-			str_add_char(s, *c >= 'a' && *c <= 'z'
-			                        ? (char)(*c - 'a' + 'A')
-			                        : *c);
+			str_add_char(s, conf_upper(*c));
 		return;
 	}
 

@@ -415,7 +415,9 @@ static char fold(char c)
 {
 	if (c >= 'A' && c <= 'Z')
 		return (char)(c - 'A' + 'a');
-	return c == '-' ? '_' : c;
+	if (c == '-')
+		return '_';
+	return c;
 }
 
 static unsigned min3(unsigned a, unsigned b, unsigned c)

@@ -82,7 +82,7 @@ static int section_add(struct conf *conf, enum conf_scope scope,
                        const char *name, struct conf_section **ret)
 {
 	struct conf_section **grown =
-		reallocarray(conf->sections, conf->count + 1, sizeof(*grown));
+		reallocarray(conf->sections, conf->count + 1, sizeof(void *));
 
 	if (!grown)
 		return -ENOMEM;

@@ -118,6 +118,9 @@ int conf_parse(const struct conf_option *option, const char *text,
 /* Whether this value must not be seen: a secret, a URL with a password. */
 bool conf_is_secret(const struct conf_option *option, const char *text);
 
+/* ASCII only, whatever the locale. */
+char conf_upper(char c);
+
 /* 8388608 as "8M", 300000 as "5m": the largest unit without a rest. */
 void conf_format_size(struct str *s, uint64_t size);
 void conf_format_duration(struct str *s, uint64_t ms);

@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <string.h>
 
+/* libFuzzer gives the name. NOLINTNEXTLINE(readability-identifier-naming) */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Each error has its sentence, each success none. */

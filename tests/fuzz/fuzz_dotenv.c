@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+/* libFuzzer gives the name. NOLINTNEXTLINE(readability-identifier-naming) */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int look(void *ctx, const struct dotenv_entry *entry, struct err *reterr)

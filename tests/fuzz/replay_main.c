@@ -12,6 +12,7 @@
 
 #define INPUT_MAX ((size_t)4 << 20) /* bytes of one input */
 
+/* libFuzzer gives the name. NOLINTNEXTLINE(readability-identifier-naming) */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void closedirp(DIR **dir)
