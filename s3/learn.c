@@ -42,10 +42,9 @@ void client_learn_profile(struct s3_client *client,
 	if (atomic_load_explicit(&client->profile_known, memory_order_relaxed))
 		return;
 
-	const char *server = http_headers_get(&reply->headers, "server");
 	const struct place *place = atomic_load(&client->place);
 	const struct s3_profile *profile =
-		profile_learn(place->endpoint.host, server);
+		profile_learn_reply(place->endpoint.host, &reply->headers);
 
 	if (!profile)
 		return;
