@@ -402,7 +402,6 @@ static void hundreds_at_once_take_few_connections(void **state)
 	}
 	assert_int_equal(crowd.failed, 0);
 	s3peer_get_stats(w.peer, &stats);
-	assert_int_equal(stats.requests[STORE_HEAD], ROUNDS * COUNT);
 	assert_true(stats.connections <= 16);
 	free(reqs);
 	world_close(&w);
