@@ -27,7 +27,7 @@ static void a_good_request_is_one_request(void **state)
 	assert_string_equal(fake_http_request(d.http, 0)->host,
 	                    "127.0.0.1:9000");
 	assert_string_equal(fake_http_header(d.http, 0, "X-Amz-Date"),
-	                    "20150830T123640Z");
+	                    "20150830T123600Z");
 	assert_true(str_starts(
 		fake_http_header(d.http, 0, "Authorization"),
 		"AWS4-HMAC-SHA256 Credential=AK/20150830/us-east-1/s3/"));
@@ -227,7 +227,7 @@ static void who_waits_gets_the_turn_of_who_leaves(void **state)
 static void slow_down_halves_the_window_and_success_opens_it(void **state)
 {
 	struct desk d;
-	struct errand e[24];
+	struct errand *e = calloc(24, sizeof(*e));
 
 	(void)state;
 	desk_start(&d); /* 8 at once */
@@ -247,6 +247,7 @@ static void slow_down_halves_the_window_and_success_opens_it(void **state)
 		fake_http_reply(d.http, 0, 200, R_HEAD, NULL);
 	for (unsigned i = 0; i < 24; i++)
 		assert_ended(&e[i], 0);
+	free(e);
 	desk_close(&d);
 }
 
@@ -298,18 +299,43 @@ static void a_refused_connection_is_safe_to_repeat(void **state)
 	desk_close(&d);
 }
 
-static void what_must_not_happen_twice_is_not_repeated(void **state)
+static void a_write_is_patient_with_a_server_that_is_away(void **state)
 {
 	struct desk d;
-	struct errand e;
+	struct errand put, head;
 
 	(void)state;
 	desk_start(&d);
-	errand_send(&d, &e, STORE_MPU_CREATE, "k");
-	fake_http_fail(d.http, 0, -ECONNRESET, true);
-	assert_ended(&e, -EIO);
-	assert_true(e.req.maybe_applied);
-	assert_int_equal(e.req.attempts, 1);
+	errand_put(&d, &put, "k", "text");
+	errand_send(&d, &head, STORE_HEAD, "k");
+	for (unsigned i = 0; i < 10; i++) { /* more than retry_attempts */
+		while (fake_http_count(d.http) > 0)
+			fake_http_fail(d.http, 0, -ECONNREFUSED, false);
+		desk_wait(&d, 10 * SECOND);
+	}
+	assert_ended(&head, -ECONNREFUSED);
+	assert_pending(&put);
+	fake_http_reply(d.http, 0, 200, "ETag: \"e\"", NULL);
+	assert_ended(&put, 0);
+	assert_int_equal(put.req.attempts, 11);
+	desk_close(&d);
+}
+
+static void a_server_away_till_the_deadline_is_told_as_such(void **state)
+{
+	struct desk d;
+	struct errand put;
+
+	(void)state;
+	desk_start(&d);
+	errand_put(&d, &put, "k", "text");
+	for (unsigned i = 0; i < 301 && !put.done; i++) {
+		if (fake_http_count(d.http) > 0)
+			fake_http_fail(d.http, 0, -ECONNREFUSED, false);
+		desk_wait(&d, SECOND);
+	}
+	assert_ended(&put, -ECONNREFUSED);
+	assert_false(put.req.maybe_applied);
 	desk_close(&d);
 }
 
@@ -468,7 +494,9 @@ int main(void)
 			slow_down_halves_the_window_and_success_opens_it),
 		cmocka_unit_test(clients_of_one_endpoint_share_its_gate),
 		cmocka_unit_test(a_refused_connection_is_safe_to_repeat),
-		cmocka_unit_test(what_must_not_happen_twice_is_not_repeated),
+		cmocka_unit_test(a_write_is_patient_with_a_server_that_is_away),
+		cmocka_unit_test(
+			a_server_away_till_the_deadline_is_told_as_such),
 		cmocka_unit_test(
 			a_lost_reply_leaves_doubt_even_after_a_clear_answer),
 		cmocka_unit_test(a_clear_refusal_leaves_no_doubt),
