@@ -20,7 +20,7 @@
 struct doom {
 	struct ask ask;
 	struct turn turn;
-	struct inode *inode; /* shares */
+	struct inode *inode; /* shares; NULL = none */
 	struct bucket *bucket;
 	char *key;
 	char etag[STORE_ETAG_MAX];
@@ -56,8 +56,10 @@ static void hand_over(struct inode *other, const char *etag)
 	WITH_LOCK(&other->lock);
 	struct inode_extra *extra = inode_extra_locked(other);
 
-	if (extra)
-		memcpy(extra->replaces, etag, STORE_ETAG_MAX);
+	if (!extra)
+		return;
+	memcpy(extra->replaces, etag, STORE_ETAG_MAX);
+	extra->replaces_deleted = true;
 }
 
 void inode_doom(struct inode *inode, const char *etag)
@@ -150,7 +152,11 @@ static void doom_end(struct doom *doom, int status)
 		          "last release: %s",
 		          doom->key, doom->bucket->name,
 		          doom->ask.req.err.text);
-	meta_cache_change(fs->cache, &name, status < 0 ? NULL : &absent);
+	if (status == 0 &&
+	    overlay_get(doom->bucket->overlay, doom->key) == OVERLAY_HIDDEN)
+		meta_cache_change(fs->cache, &name, &absent);
+	else /* the name came back, or was given to something new */
+		meta_cache_change(fs->cache, &name, NULL);
 	overlay_clear(doom->bucket->overlay, doom->key, OVERLAY_HIDDEN);
 	turn_end(&doom->turn);
 	inode_unref(doom->inode);
@@ -211,37 +217,49 @@ static void granted(struct turn *turn)
 	begin(container_of(turn, struct doom, turn));
 }
 
-/* A DELETE to send; NULL: out of memory. */
-static struct doom *doom_new(struct inode *inode)
+/* Take the key's turn and go; takes inode's reference (may be NULL). */
+static void start(struct bucket *bucket, const char *key, const char *etag,
+                  struct inode *inode)
 {
+	struct fs *fs = bucket->fs;
 	cleanup(doom_freep) struct doom *doom = calloc(1, sizeof(*doom));
-	WITH_LOCK(&inode->lock);
 
-	if (!doom || !inode->extra)
-		return NULL;
+	fs_begin(fs);
+	if (doom)
+		doom->key = strdup(key);
+	if (!doom || !doom->key) {
+		log_error("cannot delete \"%s\" in bucket \"%s\" after its "
+		          "last release: out of memory",
+		          key, bucket->name);
+		overlay_clear(bucket->overlay, key, OVERLAY_HIDDEN);
+		inode_unref(inode);
+		fs_unpend(fs);
+		fs_end(fs, -ENOMEM);
+		return;
+	}
 	doom->inode = inode;
-	doom->bucket = inode->bucket;
-	doom->key = strdup(inode->key);
+	doom->bucket = bucket;
 	doom->turn.granted = granted;
-	memcpy(doom->etag, inode->extra->delete_etag, sizeof(doom->etag));
-	return doom->key ? take(&doom) : NULL;
+	memcpy(doom->etag, etag, sizeof(doom->etag));
+	struct doom *going = take(&doom);
+
+	if (turn_take(bucket, going->key, &going->turn))
+		begin(going);
 }
 
 void doomed_delete(struct inode *inode)
 {
-	struct fs *fs = inode->table->fs;
-	struct doom *doom = doom_new(inode);
+	char etag[STORE_ETAG_MAX] = "";
 
-	fs_begin(fs);
-	if (doom) {
-		if (turn_take(doom->bucket, doom->key, &doom->turn))
-			begin(doom);
-		return;
-	}
-	log_error("cannot delete \"%s\" after its last release: out of memory",
-	          inode->key);
-	overlay_clear(inode->bucket->overlay, inode->key, OVERLAY_HIDDEN);
-	inode_unref(inode);
-	fs_unpend(fs);
-	fs_end(fs, -ENOMEM);
+	(void)pthread_mutex_lock(&inode->lock);
+	if (inode->extra)
+		memcpy(etag, inode->extra->delete_etag, sizeof(etag));
+	(void)pthread_mutex_unlock(&inode->lock);
+	start(inode->bucket, inode->key, etag, inode);
+}
+
+void doomed_delete_key(struct bucket *bucket, const char *key,
+                       const char etag[STORE_ETAG_MAX])
+{
+	start(bucket, key, etag, NULL);
 }

@@ -15,6 +15,10 @@
  */
 void doomed_delete(struct inode *inode);
 
+/* The same for a version that no inode stands for; counted as pending. */
+void doomed_delete_key(struct bucket *bucket, const char *key,
+                       const char etag[STORE_ETAG_MAX]);
+
 /*
  * A new file takes the name of a doomed version: its DELETE will not be sent,
  * the new file's commit replaces it.  Writes the version's ETag; false: there

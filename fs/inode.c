@@ -235,14 +235,10 @@ void inode_entry(struct inode *inode, struct fs_entry *ret)
 	ret->entry_ms = ret->attr_ms;
 }
 
-/* st_ino of a key, never one of the numbers that mean something. */
-static uint64_t ino_of(const struct bucket *bucket, const char *key)
+uint64_t inode_number(const struct bucket *bucket, const char *key)
 {
-	uint64_t ino;
+	uint64_t ino = digest_xxh64(key, strlen(key), bucket->seed);
 
-	if (!bucket)
-		return FS_ROOT_ID;
-	ino = digest_xxh64(key, strlen(key), bucket->seed);
 	return ino > FS_ROOT_ID ? ino : ino + 2;
 }
 
@@ -261,7 +257,8 @@ static struct inode *inode_new(struct inodes *table,
 	}
 	(void)pthread_mutex_init(&inode->lock, NULL);
 	list_init(&inode->doomed_link);
-	inode->ino = ino_of(plan->bucket, inode->key);
+	inode->ino = plan->bucket ? inode_number(plan->bucket, inode->key)
+	                          : FS_ROOT_ID;
 	inode->kind = plan->kind;
 	inode->bucket = plan->bucket;
 	inode->table = table;
@@ -386,6 +383,36 @@ void inode_take_off(struct inode *inode)
 	WITH_LOCK(&inode->table->lock);
 
 	take_off_locked(inode);
+}
+
+char *inode_copy_key(struct inode *inode)
+{
+	WITH_LOCK(&inode->lock);
+
+	return strdup(inode->key);
+}
+
+int inode_rekey(struct inode *inode, const char *key)
+{
+	char *copy = strdup(key);
+	struct inode *on_it;
+
+	if (!copy)
+		return -ENOMEM;
+
+	WITH_LOCK(&inode->lock);
+	WITH_LOCK(&inode->table->lock);
+
+	on_it = of_key_locked(inode->bucket, key, strlen(key));
+	if (on_it && on_it != inode)
+		take_off_locked(on_it);
+	take_off_locked(inode);
+	free(inode->key);
+	inode->key = copy;
+	HASH_ADD_KEYPTR(by_name, inode->bucket->names, inode->key,
+	                strlen(inode->key), inode);
+	inode->linked = inode->by_name.tbl != NULL;
+	return 0;
 }
 
 void inode_tell_name(struct inode *inode)

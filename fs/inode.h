@@ -42,12 +42,13 @@ struct inode_extra {
 	unsigned sent;      /* changes when the commit took its headers */
 
 	/*
-	 * A new file (attr.etag "") whose name was deleted a moment ago, while
-	 * somebody still had the old file open: that version's DELETE has not
-	 * been sent.  The commit replaces it (If-Match) instead of expecting
-	 * nothing there.
+	 * A new file (attr.etag "") on a name that the store still has a
+	 * version of: the file was renamed over it, or (replaces_deleted) it was
+	 * deleted while somebody had it open and its DELETE has not been sent.
+	 * The commit replaces it (If-Match) instead of expecting nothing there.
 	 */
 	char replaces[STORE_ETAG_MAX];
+	bool replaces_deleted; /* counts as pending */
 
 	/* unlinked: the version whose DELETE goes at the last release. */
 	char delete_etag[STORE_ETAG_MAX];
@@ -176,6 +177,18 @@ int inode_make(struct inodes *table, const struct inode_plan *plan,
  * is the caller's business.
  */
 void inode_take_off(struct inode *inode);
+
+/*
+ * Put the inode on another name, which whatever was on it loses.  The overlay
+ * and the cache are the caller's business. 0 or -ENOMEM.
+ */
+int inode_rekey(struct inode *inode, const char *key);
+
+/* Its key as it is now, malloc'ed for the caller; NULL: out of memory. */
+char *inode_copy_key(struct inode *inode);
+
+/* st_ino of a key; never 0 or FS_ROOT_ID. */
+uint64_t inode_number(const struct bucket *bucket, const char *key);
 
 /* Tell the kernel to look the inode's name up again. */
 void inode_tell_name(struct inode *inode);

@@ -109,7 +109,7 @@ static bool end_local_locked(struct inode *inode, bool *ret_replaced)
 	if (!extra)
 		return false;
 	later = extra->changes != extra->sent;
-	*ret_replaced = extra->replaces[0] != 0;
+	*ret_replaced = extra->replaces_deleted;
 	attr_release(&extra->stored);
 	free(extra);
 	return later;
@@ -167,9 +167,9 @@ void inode_reverted(struct inode *inode)
 		only_here = !inode->attr.etag[0];
 		inode->local = false;
 		inode->fresh_ms = 0;
-		if (extra && extra->replaces[0]) {
+		if (extra && extra->replaces_deleted) {
 			memcpy(replaces, extra->replaces, sizeof(replaces));
-			extra->replaces[0] = 0;
+			extra->replaces_deleted = false;
 		}
 		if (extra && extra->stored.known)
 			attr_copy(&inode->attr, &extra->stored);
@@ -278,7 +278,7 @@ static int inherit(struct inode *inode)
 {
 	char etag[STORE_ETAG_MAX] = "";
 
-	(void)doomed_take(inode->bucket, inode->key, etag);
+	bool deleted = doomed_take(inode->bucket, inode->key, etag);
 
 	WITH_LOCK(&inode->lock);
 	struct inode_extra *extra = inode_extra_locked(inode);
@@ -286,6 +286,7 @@ static int inherit(struct inode *inode)
 	if (!extra)
 		return -ENOMEM;
 	memcpy(extra->replaces, etag, sizeof(extra->replaces));
+	extra->replaces_deleted = deleted;
 	return overlay_set(inode->bucket->overlay, inode->key, OVERLAY_LOCAL);
 }
 

@@ -25,12 +25,15 @@ struct walks;
 int walks_new(struct bucket *bucket, struct walks **ret);
 void walks_free(struct walks *walks);
 
-/* A listing of dir begins (again): what was remembered of it is forgotten. */
-void walks_begin(struct walks *walks, const char *dir);
+/*
+ * A listing of dir begins (again): what was remembered of it is forgotten.
+ * Returns a ticket for walks_add(), which a later listing makes void.
+ */
+uint64_t walks_begin(struct walks *walks, const char *dir);
 
-/* It gave a name (without trailing slash). */
-void walks_add(struct walks *walks, const char *dir, const char *name,
-               size_t len);
+/* It gave a name, directories with a slash behind; in byte order. */
+void walks_add(struct walks *walks, const char *dir, uint64_t ticket,
+               const char *name);
 
 /* Somebody asks about name in dir: note the step, ask ahead. */
 void walks_step(struct walks *walks, const char *dir, const char *name);
