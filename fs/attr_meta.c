@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Names that are ours. */
 static const char *const reserved[] = {
 	"gid", "mode", "mtime", "porter-commit", "uid",
 };

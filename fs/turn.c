@@ -28,8 +28,9 @@ bool turn_take(struct bucket *bucket, const char *key, struct turn *turn)
 	turn->next = NULL;
 	turn->last = turn;
 	memset(&turn->hh, 0, sizeof(turn->hh));
-	if (!str_copy(turn->key, sizeof(turn->key), key))
-		assert(!"a key within the store's limit");
+	bool fits = str_copy(turn->key, sizeof(turn->key), key);
+
+	assert(fits); /* keys are within the store's limit */
 
 	HASH_FIND_STR(bucket->turns, key, on);
 	if (on) {
