@@ -358,7 +358,9 @@ static int open_bucket(struct local_store *local, int root,
 		               bucket);
 	local->bucket = open_dir(root, bucket, config->create_bucket);
 	if (local->bucket == -ENOENT)
-		return err_set(reterr, -ENOENT, "there is no bucket '%s' in %s",
+		return err_set(reterr, -ENOENT,
+		               "there is no bucket '%s' in %s: a bucket is a "
+		               "directory there, made with mkdir",
 		               bucket, config->root);
 	if (local->bucket < 0)
 		return no_birth(reterr, local->bucket, "open the bucket",

@@ -131,8 +131,7 @@ static int build_local(const struct conf *conf, const char *directory,
 		.root = root,
 		.bucket = conf_text(conf, directory, "bucket"),
 		.prefix = conf_text(conf, directory, "prefix"),
-		.create_bucket =
-			strcmp(conf_text(conf, directory, "mode"), "ro") != 0,
+		.create_bucket = false, /* a misspelt name is an error */
 		.sync = true,
 		.exec = exec,
 	};

@@ -264,7 +264,7 @@ static void a_file_endpoint_is_a_local_store(void **state)
 	assert_string_equal(local_root, "/srv/a b");
 	assert_string_equal(local.bucket, "data-1");
 	assert_string_equal(local.prefix, "p/");
-	assert_true(local.create_bucket);
+	assert_false(local.create_bucket);
 	assert_true(local.sync);
 
 	struct object_store *store = NULL;
