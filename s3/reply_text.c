@@ -123,12 +123,16 @@ static const char *status_text(int status)
 	               : "the store refused the request";
 }
 
+/* Without s3:ListBucket AWS says 403 of an object that is not there. */
+#define HEAD_PERMISSION                                            \
+	"s3:GetObject (and s3:ListBucket, or absent objects look " \
+	"forbidden)"
+
 /* The IAM permission that a verb needs. */
 static const char *permission(enum store_verb verb)
 {
 	static const char *const names[STORE_VERBS] = {
-		[STORE_HEAD] = "s3:GetObject (and s3:ListBucket, or absent "
-			       "objects look forbidden)",
+		[STORE_HEAD] = HEAD_PERMISSION,
 		[STORE_GET] = "s3:GetObject",
 		[STORE_PUT] = "s3:PutObject",
 		[STORE_COPY] = "s3:PutObject, and s3:GetObject on the source",
