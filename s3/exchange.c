@@ -361,3 +361,19 @@ int exchange_watch(struct exchange *ex, uint64_t now_ms, uint64_t sent,
 	                     "'%s' has not answered for %llu ms", request->host,
 	                     (unsigned long long)request->first_byte_ms);
 }
+
+int exchange_timeout(const struct exchange *ex, uint64_t now_ms,
+                     struct err *reterr)
+{
+	const struct http_call *call = ex->call;
+	const struct http_request *request = call->request;
+	bool in_time = call->due_ms == 0 || now_ms < call->due_ms;
+
+	if (ex->sends == 0 && in_time)
+		return err_set(reterr, -ETIMEDOUT,
+		               "no connection to '%s' within %llu ms",
+		               request->host,
+		               (unsigned long long)request->connect_ms);
+	return err_set(reterr, -ETIMEDOUT, "'%s' was not done within %llu ms",
+	               request->host, (unsigned long long)request->total_ms);
+}

@@ -98,6 +98,10 @@ int exchange_seek(struct exchange *ex, uint64_t offset);
 int exchange_watch(struct exchange *ex, uint64_t now_ms, uint64_t sent,
                    uint64_t got);
 
+/* It took too long: to connect, or as a whole. Returns -ETIMEDOUT. */
+int exchange_timeout(const struct exchange *ex, uint64_t now_ms,
+                     struct err *reterr);
+
 /* End it for a reason of one's own: notes the first one. Returns code. */
 int exchange_stop(struct exchange *ex, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

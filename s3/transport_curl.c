@@ -21,6 +21,7 @@
 #include <sys/epoll.h>
 
 #define BIG_BODY     ((uint64_t)1 << 20) /* from here on large buffers pay */
+#define BIG_RIDES    16                  /* at once with large buffers */
 #define SMALL_BUFFER (64L << 10)
 #define RECV_BUFFER  (512L << 10)
 #define SEND_BUFFER  (1L << 20)
@@ -150,7 +151,7 @@ static void ride_free(struct ride *ride)
 }
 DEFINE_CLEANUP(struct ride *, ride_free);
 
-/* Counts refusals: curl_easy_setopt fails for lack of memory only. */
+/* 1 = refused, for lack of memory. */
 #define SET(ride, option, value)                                               \
 	(curl_easy_setopt((ride)->easy, CURLOPT_##option, (value)) == CURLE_OK \
 	         ? 0                                                           \
@@ -293,12 +294,14 @@ static int set_url(struct ride *ride)
 	return SET(ride, URL, str_text(&ride->url));
 }
 
-/* Large buffers for large bodies only: a hundred small ones stay small. */
+/* Large buffers for the first large bodies: a hundred at once stay small. */
 static int set_buffers(struct ride *ride)
 {
-	bool big_reply = ride->ex.call->request->into_length >= BIG_BODY;
-	long size = ride->ex.out_size >= BIG_BODY ? SEND_BUFFER : SMALL_BUFFER;
-	int bad = SET(ride, BUFFERSIZE, big_reply ? RECV_BUFFER : SMALL_BUFFER);
+	bool few = ride->carrier->count <= BIG_RIDES;
+	bool get = few && ride->ex.call->request->into_length >= BIG_BODY;
+	bool put = few && ride->ex.out_size >= BIG_BODY;
+	long size = put ? SEND_BUFFER : SMALL_BUFFER;
+	int bad = SET(ride, BUFFERSIZE, get ? RECV_BUFFER : SMALL_BUFFER);
 
 	if (ride->send_buffer == size)
 		return bad;
@@ -310,8 +313,10 @@ static int set_buffers(struct ride *ride)
 static int ride_load(struct ride *ride, uint64_t now)
 {
 	const struct http_call *call = ride->ex.call;
-	long left = call->due_ms > 0 ? (long)(call->due_ms - now) : 0L;
+	long left = 0; /* for ever */
 
+	if (call->due_ms > 0)
+		left = call->due_ms > now ? (long)(call->due_ms - now) : 1;
 	ride->detail[0] = '\0';
 	return set_url(ride) + set_method(ride) + set_headers(ride) +
 	       set_buffers(ride) + SET(ride, TIMEOUT_MS, left) +
@@ -337,21 +342,6 @@ static int explain_connect(struct ride *ride, struct err *reterr)
 	               code ? strerrordesc_np((int)code) : ride->detail);
 }
 
-static int explain_timeout(struct ride *ride, struct err *reterr)
-{
-	const struct http_call *call = ride->ex.call;
-	const struct http_request *request = call->request;
-
-	if (ride->ex.sends == 0 &&
-	    (call->due_ms == 0 || now_ms() < call->due_ms))
-		return err_set(reterr, -ETIMEDOUT,
-		               "no connection to '%s' within %llu ms",
-		               request->host,
-		               (unsigned long long)request->connect_ms);
-	return err_set(reterr, -ETIMEDOUT, "'%s' was not done within %llu ms",
-	               request->host, (unsigned long long)request->total_ms);
-}
-
 /* curl's code as errno and sentence. */
 static int explain(struct ride *ride, CURLcode code, struct err *reterr)
 {
@@ -369,7 +359,7 @@ static int explain(struct ride *ride, CURLcode code, struct err *reterr)
 	case CURLE_COULDNT_CONNECT:
 		return explain_connect(ride, reterr);
 	case CURLE_OPERATION_TIMEDOUT:
-		return explain_timeout(ride, reterr);
+		return exchange_timeout(&ride->ex, now_ms(), reterr);
 	case CURLE_SEND_ERROR:
 	case CURLE_RECV_ERROR:
 	case CURLE_GOT_NOTHING:
