@@ -408,15 +408,30 @@ static int place_bucket(struct s3_endpoint *endpoint, enum s3_path_style style,
 	return 0;
 }
 
+/* A region that becomes part of one of Amazon's hosts. */
+static int check_aws_region(const char *region, struct err *reterr)
+{
+	if (made_of(region, LOWER DIGITS "-"))
+		return 0;
+	return err_set(reterr, -EINVAL,
+	               "a region of AWS is lower-case letters, digits and -, "
+	               "such as eu-central-1");
+}
+
 /* Amazon's own host for a region. */
-static void aws_endpoint(struct s3_endpoint *endpoint, const char *region)
+static int aws_endpoint(struct s3_endpoint *endpoint, const char *region,
+                        struct err *reterr)
 {
 	bool china = str_starts(region, "cn-");
+	int r = check_aws_region(region, reterr);
 
+	if (r < 0)
+		return r;
 	endpoint->tls = true;
 	endpoint->aws = true;
 	(void)snprintf(endpoint->host, sizeof(endpoint->host), "s3.%s%s",
 	               region, china ? AWS_SUFFIX_CHINA : AWS_SUFFIX);
+	return 0;
 }
 
 int endpoint_parse(const char *endpoint, const char *region,
@@ -431,12 +446,10 @@ int endpoint_parse(const char *endpoint, const char *region,
 		r = endpoint_parse_url(endpoint, &e, reterr);
 	if (r == 0)
 		r = settle_region(&e, region, reterr);
-	if (r < 0)
-		return r;
-
-	if (!own)
-		aws_endpoint(&e, e.region);
-	r = place_bucket(&e, style, bucket, reterr);
+	if (r == 0 && !own)
+		r = aws_endpoint(&e, e.region, reterr);
+	if (r == 0)
+		r = place_bucket(&e, style, bucket, reterr);
 	if (r < 0)
 		return r;
 
@@ -493,8 +506,10 @@ int endpoint_set_region(struct s3_endpoint *endpoint, const char *region,
 		return err_set(reterr, -EINVAL,
 		               "the server named a region that cannot be one");
 
-	int r = endpoint->aws ? move_aws_host(endpoint, region, reterr) : 0;
+	int r = endpoint->aws ? check_aws_region(region, reterr) : 0;
 
+	if (r == 0 && endpoint->aws)
+		r = move_aws_host(endpoint, region, reterr);
 	if (r < 0)
 		return r;
 	(void)str_copy(endpoint->region, sizeof(endpoint->region), region);

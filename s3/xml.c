@@ -40,7 +40,7 @@ static const char *local_name(const char *name)
 {
 	const char *colon = strrchr(name, ':');
 
-	return colon ? colon + 1 : name;
+	return colon && colon[1] ? colon + 1 : name;
 }
 
 static void on_start(void *data, const XML_Char *name, const XML_Char **atts)

@@ -82,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct store_req req = {.verb = STORE_GET, .key = "a\n\xff"};
 
 	assert(text);
-	if (size > 4) {
+	if (strlen(text) > 4) {
 		req.verb = rest[0] == 'h' ? STORE_HEAD : STORE_GET;
 		reply.status = 200 + (uint8_t)rest[1] % 4 * 100 +
 		               (uint8_t)rest[2] % 32;

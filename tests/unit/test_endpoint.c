@@ -165,6 +165,7 @@ static const struct row wrong[] = {
 	{"https://h", "eu west", S3_PATH_AUTO, "bucket", "region"},
 	{"https://h", "eu-west-1.evil.example/", S3_PATH_AUTO, "bucket",
          "region"},
+	{NULL, "EU-West-1", S3_PATH_AUTO, "bucket", "lower-case"},
 	{NULL, "evil.example#", S3_PATH_AUTO, "bucket", "region"},
 	{"https://h", NULL, S3_PATH_AUTO, "", "bucket"},
 	{"https://h", NULL, S3_PATH_AUTO, NULL, "bucket"},
@@ -286,6 +287,9 @@ static const struct move moves[] = {
 	{NULL, NULL, "bucket", "evil.example/", "EINVAL"},
 	{NULL, NULL, "bucket", "eu-west-1.evil", "EINVAL"},
 	{NULL, NULL, "bucket", "eu west", "EINVAL"},
+	{NULL, NULL, "bucket", "EU-WEST-1", "EINVAL"},
+	{"https://store.example.com", NULL, "bucket", "RegionOne",
+         "https://bucket.store.example.com host RegionOne known"},
 	{"https://store.example.com", NULL, "bucket", "a\nb", "EINVAL"},
 };
 

@@ -70,6 +70,7 @@ static void namespaces_are_dropped(void **state)
 	(void)state;
 	assert_reads("<s3:R xmlns:s3=\"urn:x\"><s3:A>x</s3:A></s3:R>",
 	             "2 R/A=x\n1 /R=\n");
+	assert_reads("<R:>x</R:>", "1 /R:=x\n");
 }
 
 static void references_and_sections_are_resolved(void **state)
