@@ -102,6 +102,7 @@ static void keys_that_xml_cannot_hold_are_left_to_the_caller(void **state)
 	assert_int_equal(results[2], -EILSEQ);
 	assert_int_equal(results[3], 0);
 
+	fixture_release(&f);
 	begin_many(&f, keys + 1, 2);
 	assert_int_equal(fixture_encode(&f), -EILSEQ);
 	assert_int_equal(results[0], -EILSEQ);
@@ -121,12 +122,16 @@ static void a_batch_has_1_to_1000_real_keys(void **state)
 	assert_int_equal(fixture_encode(&f), -EINVAL);
 	begin_many(&f, keys, 1001);
 	assert_int_equal(fixture_encode(&f), -EINVAL);
+	fixture_release(&f);
 	begin_many(&f, keys, 1);
 	assert_int_equal(fixture_encode(&f), -EINVAL);
+	fixture_release(&f);
 	memset(key, 'k', sizeof(key));
 	key[sizeof(key) - 1] = '\0';
 	begin_many(&f, longest, 1);
 	assert_int_equal(fixture_encode(&f), -ENAMETOOLONG);
+	fixture_release(&f);
+	begin_many(&f, longest, 1);
 	key[sizeof(key) - 2] = '\0';
 	assert_int_equal(fixture_encode(&f), 0);
 	fixture_release(&f);

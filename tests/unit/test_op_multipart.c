@@ -263,6 +263,7 @@ static void complete_lists_the_parts(void **state)
 	assert_true(f.request.may_idle);
 	assert_int_equal(f.request.first_byte_ms, 0);
 
+	fixture_release(&f);
 	begin_complete(&f, "rgw");
 	assert_null(strstr(fixture_wire(&f), "If-None-Match"));
 	assert_null(strstr(fixture_wire(&f), "Checksum"));

@@ -274,6 +274,7 @@ static void copy_needs_a_source_within_reach(void **state)
 	f.req.copy.source = &far_store;
 	assert_int_equal(fixture_encode(&f), -EXDEV);
 	assert_non_null(strstr(f.req.err.text, "endpoint"));
+	fixture_release(&f);
 	begin_copy(&f, "aws");
 	f.req.copy.source_key = "";
 	assert_int_equal(fixture_encode(&f), -EINVAL);
