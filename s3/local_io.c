@@ -89,12 +89,11 @@ static int write_all(int fd, struct iovec *vec, int count, uint64_t offset)
 }
 
 int local_write_chain(struct local_op *op, const struct chain *chain, int fd,
-                      struct digest128 *ret_hash)
+                      uint64_t offset, struct digest128 *ret_hash)
 {
 	struct digest_xxh *hash = digest_xxh_new();
 	struct place place = {.chain = chain};
 	struct iovec vec[STEP_SLICES];
-	uint64_t offset = 0;
 	int r = hash ? 0 : -ENOMEM;
 
 	while (r == 0 && place.slice < chain->count) {

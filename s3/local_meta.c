@@ -300,7 +300,8 @@ int local_part_read(int fd, struct local_part *ret)
 	if (!etag || !str_copy(ret->etag, sizeof(ret->etag), etag) ||
 	    jval_get_u64(part, "number", &number) < 0 ||
 	    jval_get_u64(part, "size", &ret->size) < 0 ||
-	    ret->size > meta->size)
+	    jval_get_bool(part, "in_slot", &ret->in_slot) < 0 ||
+	    (!ret->in_slot && ret->size != meta->size))
 		return -EIO;
 	ret->number = (unsigned)number;
 	return 0;
@@ -316,6 +317,8 @@ static int set_part(struct jval *doc, const struct local_part *part)
 		r = jval_set_u64(object, "number", part->number);
 	if (r == 0)
 		r = jval_set_u64(object, "size", part->size);
+	if (r == 0)
+		r = jval_set_bool(object, "in_slot", part->in_slot);
 	if (r == 0)
 		r = jval_set_text(object, "etag", part->etag);
 	if (r == 0)

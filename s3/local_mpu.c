@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Uploads of the embedded store: DIR/.porterfs/BUCKET/UPLOAD_ID/ holds "meta"
- * (JSON: key, time and headers) and each part as a file named by its number,
- * with its ETag in the attribute.  A directory without "meta" is no upload.
+ * (JSON: key, time and headers) and the parts (local_part.c).  A directory
+ * without "meta" is no upload.
  */
 #include "base/digest.h"
 #include "local_store.h"
@@ -17,11 +17,6 @@
 
 #define META_MAX  ((size_t)64 << 10) /* bytes of the file "meta" */
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-
-void local_part_name(unsigned number, char ret[8])
-{
-	(void)snprintf(ret, 8, "%05u", number % 100000);
-}
 
 void local_upload_release(struct local_upload *upload)
 {
@@ -172,28 +167,11 @@ int local_upload_find(struct local_op *op, const char *id, bool locked,
 
 int local_unjoin(const struct local_upload *upload)
 {
-	cleanup(closep) int fd = openat(upload->dir, LOCAL_JOINED,
-	                                O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	struct local_part part;
-	char name[8];
-	int r;
-
-	if (fd < 0)
+	if (renameat2(upload->dir, LOCAL_JOINED, upload->dir, LOCAL_DATA,
+	              RENAME_NOREPLACE) < 0)
 		return errno == ENOENT ? 0 : -errno;
-	r = local_part_read(fd, &part);
-	if (r < 0)
-		return r == -ENOENT ? -EIO : r;
-	if (ftruncate(fd, (off_t)part.size) < 0)
-		return -errno;
 	(void)unlinkat(upload->dir, LOCAL_COMPLETING, 0);
-	local_part_name(part.number, name);
-	if (renameat2(upload->dir, LOCAL_JOINED, upload->dir, name,
-	              RENAME_NOREPLACE) == 0)
-		return 0;
-	if (errno != EEXIST)
-		return -errno;
-	/* Sent again meanwhile: that one counts. */
-	return unlinkat(upload->dir, LOCAL_JOINED, 0) < 0 ? -errno : 0;
+	return 0;
 }
 
 /* Remove every file in a directory. */
@@ -268,8 +246,7 @@ int local_uploads_clean(struct local_store *local)
 	return local_uploads_each(local, clean_upload, NULL);
 }
 
-/* Sync a directory that is open. */
-static int sync_dir(struct local_store *local, int dir)
+int local_sync_dir(struct local_store *local, int dir)
 {
 	return local->sync && fsync(dir) < 0 ? -errno : 0;
 }
@@ -310,7 +287,7 @@ static int write_meta(struct local_op *op, const struct str *text,
 	int r = local_temp_new(op->local, temp);
 
 	if (r == 0)
-		r = local_write_chain(op, &chain, temp->fd, &hash);
+		r = local_write_chain(op, &chain, temp->fd, 0, &hash);
 	if (r == 0 && op->local->sync && fsync(temp->fd) < 0)
 		r = -errno;
 	return r;
@@ -329,8 +306,8 @@ static int make_upload(struct local_store *local, const char *id,
 	if (dir < 0 || renameat(local->temp, meta->name, dir, LOCAL_META) < 0)
 		return -errno;
 	meta->name[0] = '\0';
-	r = sync_dir(local, dir);
-	return r < 0 ? r : sync_dir(local, local->uploads);
+	r = local_sync_dir(local, dir);
+	return r < 0 ? r : local_sync_dir(local, local->uploads);
 }
 
 int local_mpu_create(struct local_op *op)
@@ -360,120 +337,6 @@ int local_mpu_create(struct local_op *op)
 	return r < 0 ? local_fail_errno(op, r, "making the upload") : 0;
 }
 
-/* Number and size that any part must have. */
-static int check_part(struct local_op *op, uint64_t size)
-{
-	const struct store_limits *limits = store_limits(&op->local->store);
-	unsigned number = op->req->part.number;
-
-	if (number < 1 || number > limits->parts_max)
-		return local_fail(op, -EINVAL,
-		                  "part numbers go from 1 to 10000");
-	if (size > limits->part_max)
-		return local_fail(op, -EFBIG, "a part has at most 5 GiB");
-	return 0;
-}
-
-/* Give a part its ETag and name in its upload. */
-static int publish_part(struct local_op *op, struct local_upload *upload,
-                        struct local_temp *temp, uint64_t size,
-                        struct digest128 hash)
-{
-	struct local_store *local = op->local;
-	struct local_part part = {
-		.number = op->req->part.number,
-		.size = size,
-	};
-	char name[8];
-	int r;
-
-	local_etag(hash, 0, part.etag);
-	r = local_meta_write(temp->fd, part.etag, NULL, &part);
-	if (r == 0 && local->sync && fsync(temp->fd) < 0)
-		r = -errno;
-	if (r < 0)
-		return local_fail_errno(op, r, "finishing the part");
-	local_part_name(part.number, name);
-	if (renameat(local->temp, temp->name, upload->dir, name) < 0) {
-		if (errno == ENOENT)
-			return local_fail(op, -ENOENT,
-			                  "there is no such upload any more");
-		return local_fail_errno(op, -errno, "keeping the part");
-	}
-	temp->name[0] = '\0';
-	r = sync_dir(local, upload->dir);
-	if (r < 0)
-		return local_fail_errno(op, r, "syncing the upload");
-	(void)str_copy(op->req->info.etag, sizeof(op->req->info.etag),
-	               part.etag);
-	return 0;
-}
-
-int local_mpu_part(struct local_op *op)
-{
-	const struct store_part *part = &op->req->part;
-	uint64_t size = chain_size(&part->body);
-	cleanup(local_upload_release) struct local_upload upload =
-		LOCAL_UPLOAD_NONE;
-	cleanup(local_temp_release) struct local_temp temp = LOCAL_TEMP_NONE;
-	struct digest128 hash;
-	int r = check_part(op, size);
-
-	if (r == 0)
-		r = local_upload_find(op, part->upload_id, false, &upload);
-	if (r < 0)
-		return r;
-	r = local_temp_new(op->local, &temp);
-	if (r == 0)
-		r = local_write_chain(op, &part->body, temp.fd, &hash);
-	if (r < 0)
-		return local_fail_errno(op, r, "writing the part");
-	return publish_part(op, &upload, &temp, size, hash);
-}
-
-/* The ETag of a copied part: of where it comes from, nothing is read. */
-static struct digest128 hash_of_range(const struct store_part *part,
-                                      const char *etag)
-{
-	char text[STORE_ETAG_MAX + 64];
-	int len = snprintf(text, sizeof(text), "%s %llu %llu", etag,
-	                   (unsigned long long)part->source_offset,
-	                   (unsigned long long)part->source_length);
-
-	return digest_xxh128(text, (size_t)len);
-}
-
-int local_mpu_part_copy(struct local_op *op)
-{
-	const struct store_part *part = &op->req->part;
-	cleanup(local_upload_release) struct local_upload upload =
-		LOCAL_UPLOAD_NONE;
-	cleanup(local_temp_release) struct local_temp temp = LOCAL_TEMP_NONE;
-	cleanup(local_meta_freep) struct local_meta *meta = NULL;
-	cleanup(closep) int fd = -1;
-	int r = check_part(op, part->source_length);
-
-	if (r == 0)
-		r = local_upload_find(op, part->upload_id, false, &upload);
-	if (r < 0)
-		return r;
-	fd = local_open_source(op, &meta);
-	if (fd < 0)
-		return fd;
-	if (part->source_length == 0 || part->source_offset > meta->size ||
-	    part->source_length > meta->size - part->source_offset)
-		return local_fail(op, -EINVAL, "the source has no such range");
-
-	r = local_temp_new(op->local, &temp);
-	if (r == 0)
-		r = local_copy_range(op, fd, part->source_offset, temp.fd, 0,
-		                     part->source_length);
-	if (r < 0)
-		return local_fail_errno(op, r, "copying the part");
-	return publish_part(op, &upload, &temp, part->source_length,
-	                    hash_of_range(part, meta->etag));
-}
-
 int local_mpu_abort(struct local_op *op)
 {
 	cleanup(local_upload_release) struct local_upload upload =
@@ -483,6 +346,6 @@ int local_mpu_abort(struct local_op *op)
 	if (r < 0)
 		return r;
 	local_upload_remove(op->local, upload.id);
-	r = sync_dir(op->local, op->local->uploads);
+	r = local_sync_dir(op->local, op->local->uploads);
 	return r < 0 ? local_fail_errno(op, r, "syncing the removal") : 0;
 }

@@ -145,7 +145,7 @@ int local_put(struct local_op *op)
 
 	r = local_temp_new(op->local, &temp);
 	if (r == 0)
-		r = local_write_chain(op, &put->body, temp.fd, &hash);
+		r = local_write_chain(op, &put->body, temp.fd, 0, &hash);
 	if (r < 0)
 		return local_fail_errno(op, r, "writing it");
 	local_etag(hash, 0, etag);

@@ -164,6 +164,7 @@ static int remove_leftovers(int dir)
 	return 0;
 }
 
+/* What runs each verb. */
 static local_verb_fn *const verbs[STORE_VERBS] = {
 	[STORE_HEAD] = local_head,
 	[STORE_GET] = local_get,
@@ -308,6 +309,7 @@ static void local_free(struct local_store *local)
 }
 DEFINE_CLEANUP(struct local_store *, local_free);
 
+/* destroy() of the store. */
 static void local_destroy(struct object_store *store)
 {
 	local_free(local_of(store));

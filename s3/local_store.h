@@ -5,11 +5,12 @@
  *   local_store.c   birth, submission, cancellation, temporary files
  *   local_path.c    key to path and back (pure)
  *   local_meta.c    ETag and headers in the extended attribute
- *   local_tree.c    finding, publishing and removing the file of a key
+ *   local_tree.c    finding, publishing and removing the file of a key;
+ *                   local_prune.c the directories that this leaves empty
  *   local_io.c      bytes between chains and files, and between files
  *   local_object.c  verbs on objects
- *   local_mpu.c     uploads and their parts; local_complete.c Complete,
- *                   local_mpu_list.c their listings
+ *   local_mpu.c     uploads; local_part.c their parts, local_complete.c
+ *                   Complete, local_mpu_list.c listings
  *   local_list.c    LIST, on local_level.c, the names in one directory
  *
  * A request is one struct local_op, run on the executor.  Everything that
@@ -47,9 +48,11 @@ struct local_store {
 	int uploads;           /* directory DIR/.porterfs/BUCKET */
 	int tree_lock_file;    /* DIR/.porterfs/BUCKET/.lock, for others */
 	pthread_rwlock_t tree; /* names in the bucket */
-	pthread_mutex_t lock;  /* last in order */
-	struct list ops;       /* lock; of local_op */
-	struct local_level *last_level; /* lock; shared; see local_level.c */
+	char witness_dir[LOCAL_PATH_MAX]; /* tree; see local_prune.c */
+	char witness[LOCAL_NAME_MAX + 1]; /* tree */
+	pthread_mutex_t lock;             /* last in order */
+	struct list ops;                  /* lock; of local_op */
+	struct local_level *last_level;   /* lock; shared; see local_level.c */
 };
 
 /* What a reply points to until done() has returned. */
@@ -129,7 +132,8 @@ DEFINE_CLEANUP(struct local_meta *, local_meta_free);
 /* What the attribute of a part of an upload says besides. */
 struct local_part {
 	unsigned number;
-	uint64_t size; /* bytes; a file being joined to others may be longer */
+	uint64_t size; /* bytes */
+	bool in_slot;  /* they are in LOCAL_DATA, the file itself is empty */
 	char etag[STORE_ETAG_MAX];
 };
 /* -ENOENT: the file is no part. */
@@ -187,16 +191,25 @@ int local_check_conditions(struct local_op *op, const char *key);
 int local_remove(struct local_op *op, const char *key,
                  char ret_dir[LOCAL_PATH_MAX]);
 
+/* Cut path into its directory ("." for none) and its last name. */
+const char *local_split(char *path, const char **ret_dir);
+
+/*
+ * Remove the directory at path and those above it while they are empty; path
+ * is then the nearest one that is left.  Needs the tree lock.
+ */
+void local_prune_locked(struct local_store *local, char *path);
+
 /* Sync a directory below the bucket, if the store syncs; absent is fine. */
 int local_sync_path(struct local_store *local, const char *path);
-/* Sync a directory, if the store syncs at all. */
+/* Sync a directory that is open, if the store syncs at all. */
 int local_sync_dir(struct local_store *local, int dir);
 
 /* local_io.c */
 
-/* Write a chain at the file's offset 0; its hash goes to *ret_hash. */
+/* Write a chain at an offset of a file; its hash goes to *ret_hash. */
 int local_write_chain(struct local_op *op, const struct chain *chain, int fd,
-                      struct digest128 *ret_hash);
+                      uint64_t offset, struct digest128 *ret_hash);
 /* Read a range of a file into op's GET, telling progress. */
 int local_read_chain(struct local_op *op, int fd, uint64_t length);
 /* Append a range of one file at offset of another, sharing if possible. */
@@ -265,21 +278,31 @@ int local_uploads_each(struct local_store *local,
                                    void *ctx),
                        void *ctx);
 
-/* "00042" */
-void local_part_name(unsigned number, char ret[8]);
-
 /*
- * Names in an upload's directory besides its parts.  Complete renames the first
- * part to JOINED and appends the others; COMPLETING is there from before JOINED
- * is renamed to be the object.  So COMPLETING without JOINED is an upload that
- * has become an object, and JOINED alone one whose Complete was interrupted.
+ * Names in an upload's directory besides its parts.  DATA has parts of SLOT
+ * bytes (a symbolic link to the number) at the places where they are in the
+ * object.  Complete renames it to JOINED; COMPLETING is there from before
+ * JOINED is renamed to be the object.  So COMPLETING without JOINED is an
+ * upload that has become an object, and JOINED alone one whose Complete was
+ * interrupted.
  */
 #define LOCAL_META       "meta"
+#define LOCAL_DATA       "data"
+#define LOCAL_SLOT       "slot"
 #define LOCAL_JOINED     "joined"
 #define LOCAL_COMPLETING "completing"
 
-/* Undo an interrupted Complete: the first part is a part again. */
+/* Undo an interrupted Complete: JOINED is DATA again. */
 int local_unjoin(const struct local_upload *upload);
+
+/* local_part.c */
+
+/* "00042" */
+void local_part_name(unsigned number, char ret[8]);
+/* Bytes of the upload's slots; 0 = it has none yet. */
+uint64_t local_slot_size(const struct local_upload *upload);
+/* How many parts an upload has, or -errno. */
+int local_parts_count(const struct local_upload *upload);
 
 /* local_level.c */
 

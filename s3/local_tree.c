@@ -130,8 +130,7 @@ int local_check_conditions(struct local_op *op, const char *key)
 	return check(op, key);
 }
 
-/* Cut path into its directory ("." for none) and its last name. */
-static const char *split(char *path, const char **ret_dir)
+const char *local_split(char *path, const char **ret_dir)
 {
 	char *slash = strrchr(path, '/');
 
@@ -287,7 +286,7 @@ int local_publish(struct local_op *op, const char *key, int dir,
 
 	if (r < 0)
 		return local_fail(op, r, "no path for this key");
-	file = split(path, &parent);
+	file = local_split(path, &parent);
 	r = local_tree_lock(local);
 	if (r < 0)
 		return local_fail_errno(op, r, "locking the bucket");
@@ -322,26 +321,6 @@ static int remove_file(int dir, const char *name)
 	return unlinkat(dir, name, 0) < 0 ? -errno : 1;
 }
 
-/* Remove the directory at path and those above it while they are empty. */
-static void prune(struct local_store *local, char *path)
-{
-	while (strcmp(path, ".") != 0) {
-		const char *parent;
-		const char *name = split(path, &parent);
-		cleanup(closep) int fd =
-			local_open(local->bucket, parent, DIR_FLAGS, 0);
-
-		if (fd < 0 || unlinkat(fd, name, AT_REMOVEDIR) < 0) {
-			/* Not empty: put the slash back, this one stays. */
-			if (parent == path)
-				path[strlen(path)] = '/';
-			return;
-		}
-		if (parent != path)
-			memcpy(path, ".", 2);
-	}
-}
-
 /* Remove a key's file, wherever it is. */
 static int remove_locked(struct local_store *local, const char *parent,
                          const char *name)
@@ -373,7 +352,7 @@ int local_remove(struct local_op *op, const char *key,
 
 	if (r < 0)
 		return local_fail(op, r, "no path for this key");
-	name = split(path, &parent);
+	name = local_split(path, &parent);
 	(void)str_copy(ret_dir, LOCAL_PATH_MAX, parent);
 	r = local_tree_lock(local);
 	if (r < 0)
@@ -383,7 +362,7 @@ int local_remove(struct local_op *op, const char *key,
 	if (r == 0) {
 		r = remove_locked(local, parent, name);
 		if (r > 0)
-			prune(local, ret_dir);
+			local_prune_locked(local, ret_dir);
 		if (r < 0)
 			r = local_fail_errno(op, r, "removing it");
 	}

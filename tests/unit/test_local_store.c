@@ -28,7 +28,7 @@ static struct object_store *open_store(const char *root, const char *prefix)
 		.bucket = "b",
 		.prefix = prefix,
 		.create_bucket = true,
-		.sync = true,
+		.sync = false,
 		.exec = exec_inline(),
 	};
 	struct object_store *store = NULL;
@@ -154,6 +154,23 @@ static void directories_go_with_their_last_key(void **state)
 	assert_int_equal(contract_delete(place->store, "a/x"), 0);
 	assert_there(place, "b/a", false);
 	assert_there(place, "b", true);
+}
+
+static void a_large_directory_goes_in_any_order(void **state)
+{
+	struct place *place = *state;
+	char key[32];
+
+	for (unsigned i = 0; i < 300; i++) {
+		(void)snprintf(key, sizeof(key), "d/%u", i);
+		assert_int_equal(contract_put(place->store, key, "", 0), 0);
+	}
+	for (unsigned i = 0; i < 300; i++) {
+		(void)snprintf(key, sizeof(key), "d/%u", i * 7 % 300);
+		assert_there(place, "b/d", true);
+		assert_int_equal(contract_delete(place->store, key), 0);
+	}
+	assert_there(place, "b/d", false);
 }
 
 static void a_file_put_there_by_hand_is_an_object(void **state)
@@ -378,25 +395,151 @@ static void an_upload_survives_a_restart(void **state)
 	assert_int_equal(count_names(place, ".porterfs/b"), 1); /* .lock */
 }
 
+/* An upload of parts of 5 MiB, and one of 9 bytes behind them. */
+struct big {
+	char id[STORE_UPLOAD_ID_MAX];
+	struct store_part_info parts[4];
+	uint8_t *data;
+	size_t len;
+};
+
+#define PART ((size_t)5 << 20)
+
+/* Send three parts that have slots, in any order, and the last one. */
+static void big_upload(struct place *place, struct big *big)
+{
+	static const unsigned order[4] = {3, 1, 0, 2};
+
+	big->len = 3 * PART + 9;
+	big->data = contract_bytes(big->len, 3);
+	contract_create(place->store, "big", big->id);
+	for (unsigned i = 0; i < 4; i++) {
+		struct store_part_info *part = &big->parts[order[i]];
+
+		part->number = order[i] + 1;
+		assert_int_equal(contract_part(place->store, "big", big->id,
+		                               big->data + order[i] * PART,
+		                               order[i] < 3 ? PART : 9, part),
+		                 0);
+	}
+}
+
+static void parts_of_one_size_lie_where_the_object_wants_them(void **state)
+{
+	struct place *place = *state;
+	struct big big;
+	struct stat before;
+	struct stat after;
+	char *path;
+
+	big_upload(place, &big);
+	path = in_upload(place, big.id, "data");
+	assert_int_equal(stat(path, &before), 0);
+	assert_int_equal(contract_complete(place->store, "big", big.id,
+	                                   big.parts, 4),
+	                 0);
+	assert_int_equal(stat(at(place, "b/big"), &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+	contract_has(place->store, "big", big.data, big.len);
+	assert_int_equal(count_names(place, ".porterfs/b"), 1); /* .lock */
+	free(path);
+	free(big.data);
+}
+
+static void a_part_sent_again_leaves_its_slot(void **state)
+{
+	struct place *place = *state;
+	struct big big;
+
+	big_upload(place, &big);
+	memset(big.data + PART, 'x', PART);
+	assert_int_equal(contract_part(place->store, "big", big.id,
+	                               big.data + PART, PART, &big.parts[1]),
+	                 0);
+	assert_int_equal(contract_complete(place->store, "big", big.id,
+	                                   big.parts, 4),
+	                 0);
+	contract_has(place->store, "big", big.data, big.len);
+	free(big.data);
+}
+
+static void a_refused_complete_harms_no_part(void **state)
+{
+	struct place *place = *state;
+	struct big big;
+
+	big_upload(place, &big);
+	for (unsigned count = 1; count <= 4; count++) {
+		struct store_req req = {
+			.verb = STORE_MPU_COMPLETE,
+			.key = "big",
+			.if_match = "\"x\"",
+			.complete = {.upload_id = big.id,
+		                     .parts = big.parts,
+		                     .count = count},
+		};
+
+		assert_int_equal(store_call(place->store, &req), -ENOENT);
+	}
+	assert_int_equal(contract_complete(place->store, "big", big.id,
+	                                   big.parts, 4),
+	                 0);
+	contract_has(place->store, "big", big.data, big.len);
+	free(big.data);
+}
+
 static void an_interrupted_complete_can_be_repeated(void **state)
 {
 	struct place *place = *state;
-	char id[STORE_UPLOAD_ID_MAX];
-	struct store_part_info part;
+	struct big big;
 	char *from;
 	char *to;
 
-	half_upload(place, "bytes", id, &part);
-	from = in_upload(place, id, "00001");
-	to = in_upload(place, id, "joined");
+	big_upload(place, &big);
+	from = in_upload(place, big.id, "data");
+	to = in_upload(place, big.id, "joined");
 	assert_int_equal(rename(from, to), 0);
-	by_hand(place, to + strlen(place->root), "and of other parts", "a");
 	free(from);
 	free(to);
 
-	assert_int_equal(contract_complete(place->store, "big", id, &part, 1),
+	assert_int_equal(contract_complete(place->store, "big", big.id,
+	                                   big.parts, 4),
 	                 0);
-	contract_has_text(place->store, "big", "bytes");
+	contract_has(place->store, "big", big.data, big.len);
+	free(big.data);
+}
+
+static void a_slot_that_is_being_written_is_left_alone(void **state)
+{
+	struct place *place = *state;
+	struct flock lock = {.l_type = F_WRLCK, .l_start = 0, .l_len = 1};
+	struct big big;
+	uint8_t *again = contract_bytes(PART, 77);
+	char *path;
+	int fd;
+
+	contract_create(place->store, "big", big.id);
+	big.parts[0].number = 2;
+	assert_int_equal(contract_part(place->store, "big", big.id, again, PART,
+	                               &big.parts[0]),
+	                 0);
+	path = in_upload(place, big.id, "data");
+	fd = open(path, O_RDWR);
+	assert_true(fd >= 0);
+	assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
+
+	/* Somebody else has slot 1: the part gets a file of its own. */
+	big.parts[0].number = 1;
+	assert_int_equal(contract_part(place->store, "big", big.id, again, PART,
+	                               &big.parts[0]),
+	                 0);
+	(void)close(fd);
+	assert_int_equal(contract_complete(place->store, "big", big.id,
+	                                   big.parts, 1),
+	                 0);
+	contract_has(place->store, "big", again, PART);
+	free(path);
+	free(again);
 }
 
 static void an_upload_that_was_published_is_no_upload(void **state)
@@ -567,6 +710,7 @@ int main(void)
 		T(objects_are_plain_files),
 		T(special_keys_lie_where_the_manual_says),
 		T(directories_go_with_their_last_key),
+		T(a_large_directory_goes_in_any_order),
 		T(a_file_put_there_by_hand_is_an_object),
 		T(a_file_changed_by_hand_has_another_etag),
 		T(names_that_are_not_ours_are_no_objects),
@@ -579,7 +723,11 @@ int main(void)
 		T(there_are_no_urls),
 		T(a_start_removes_what_the_dead_left),
 		T(an_upload_survives_a_restart),
+		T(parts_of_one_size_lie_where_the_object_wants_them),
+		T(a_part_sent_again_leaves_its_slot),
+		T(a_refused_complete_harms_no_part),
 		T(an_interrupted_complete_can_be_repeated),
+		T(a_slot_that_is_being_written_is_left_alone),
 		T(an_upload_that_was_published_is_no_upload),
 		T(a_cancelled_request_changes_nothing),
 		T(a_read_ends_soon_when_cancelled),
