@@ -43,6 +43,9 @@ static int head_decode(const struct op_context *context, struct store_req *req,
 	(void)context;
 	if (r == 0)
 		r = info_read(reply, &info, &req->err);
+	/* No body can show that it is not the object that is spoken of. */
+	if (r == 0 && !*info.etag)
+		r = err_set(&req->err, -EPROTO, "the reply has no ETag");
 	if (r == 0)
 		r = info_headers(reply, store, &info);
 	if (r == 0)

@@ -176,7 +176,7 @@ void peer_conn_read_body(struct peer_conn *conn)
 		return;
 	}
 	move_leftover(conn, body_wanted(ex));
-	while (body_wanted(ex) > 0) {
+	while (body_wanted(ex) > 0 && conn->in.len == 0) {
 		ssize_t n = read_more(conn, &ex->body, body_wanted(ex));
 
 		if (n < 0) {

@@ -45,7 +45,7 @@ static const struct translation {
 	{-ENAMETOOLONG, 400, "KeyTooLongError", "Your key is too long"},
 	{-EFBIG, 400, "EntityTooLarge",
          "Your proposed upload exceeds the maximum allowed size"},
-	{-ENOSPC, 507, "InsufficientStorage", "The disk is full"},
+	{-ENOSPC, 507, "XMinioStorageFull", "The disk is full"},
 	{-EACCES, 403, "AccessDenied", "Access Denied"},
 	{-EBUSY, 503, "SlowDown", "Please reduce your request rate."},
 	{-EINVAL, 400, "InvalidArgument", "Invalid Argument"},
