@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The contract of listings, by example and against a model. */
 #include "base/digest.h"
+#include "contract.h"
 
 #include <stdio.h>
-#include "contract.h"
 
 /* Puts objects of 1, 2, 3 ... bytes. */
 static void fill(struct object_store *store, const char *const *keys,

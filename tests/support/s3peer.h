@@ -43,6 +43,9 @@ struct s3peer;
  * first Complete's ETag             there    empty             there
  * Complete again                    404      200               404
  * Complete with fewer parts         takes it refuses it        takes it
+ * Complete of an unknown upload     404      500               404
+ * PUT If-Match of nothing           404      412               404
+ * keys that are no UTF-8            taken    refused           taken
  * lists                             length   chunked           length
  * a wrong region is refused         yes      no                no
  */

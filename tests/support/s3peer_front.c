@@ -67,22 +67,28 @@ static bool is_multipart(const struct peer_exchange *ex)
 	}
 }
 
+/* RGW thinks that somebody else is completing what it does not know. */
+static bool is_rgw_complete(const struct peer_exchange *ex,
+                            const struct store_req *req)
+{
+	return ex->peer->habit->complete_unknown_500 &&
+	       req->verb == STORE_MPU_COMPLETE && req->status == -ENOENT;
+}
+
 /* What is wrong with the parts that a Complete lists. */
 static void explain_parts(const struct store_req *req, struct peer_error *error)
 {
-	const char *why = req->err.text;
-
-	if (strstr(why, "small"))
-		peer_error_set(error, 400, "EntityTooSmall",
-		               "Your proposed upload is smaller than the "
-		               "minimum allowed size");
-	else if (strstr(why, "order"))
-		peer_error_set(error, 400, "InvalidPartOrder",
-		               "The list of parts was not in ascending order.");
-	else
+	if (req->status == -EIO)
 		peer_error_set(error, 400, "InvalidPart",
 		               "One or more of the specified parts could not "
 		               "be found.");
+	else if (strstr(req->err.text, "order"))
+		peer_error_set(error, 400, "InvalidPartOrder",
+		               "The list of parts was not in ascending order.");
+	else
+		peer_error_set(error, 400, "EntityTooSmall",
+		               "Your proposed upload is smaller than the "
+		               "minimum allowed size");
 }
 
 void peer_front_fail(struct peer_exchange *ex, const struct store_req *req)
@@ -90,7 +96,16 @@ void peer_front_fail(struct peer_exchange *ex, const struct store_req *req)
 	const struct translation *t = translations;
 	struct peer_error error;
 
-	if (req->status == -ENOENT && is_multipart(ex)) {
+	if (is_rgw_complete(ex, req)) {
+		peer_error_set(&error, 500, "InternalError",
+		               "This multipart completion is already in "
+		               "progress");
+	} else if (req->status == -ENOENT && req->if_match &&
+	           ex->peer->habit->match_absent) {
+		peer_error_set(&error, 412, "PreconditionFailed",
+		               "At least one of the pre-conditions you "
+		               "specified did not hold");
+	} else if (req->status == -ENOENT && is_multipart(ex)) {
 		peer_error_set(
 			&error, 404, "NoSuchUpload",
 			"The specified multipart upload does not exist.");
@@ -100,7 +115,8 @@ void peer_front_fail(struct peer_exchange *ex, const struct store_req *req)
 	} else if (req->status == -EEXIST && !req->if_none_match) {
 		peer_error_set(&error, 400, "XMinioParentIsObject",
 		               "Object-prefix is already an object");
-	} else if (req->status == -EINVAL && req->verb == STORE_MPU_COMPLETE) {
+	} else if (req->verb == STORE_MPU_COMPLETE &&
+	           (req->status == -EINVAL || req->status == -EIO)) {
 		explain_parts(req, &error);
 	} else {
 		int code = req->status == -EEXIST ? -ESTALE : req->status;
@@ -254,6 +270,15 @@ static bool check_bulk(struct peer_exchange *ex, struct peer_error *ret)
 	return false;
 }
 
+/* May a key be like this? */
+static bool check_key(struct peer_exchange *ex, struct peer_error *ret)
+{
+	if (!ex->peer->habit->utf8_keys || peer_is_utf8(ex->route.key))
+		return true;
+	peer_error_set(ret, 400, "InvalidObjectName", "the key is no UTF-8");
+	return false;
+}
+
 /* Is there such a bucket? Requests of no bucket in particular pass. */
 static bool check_bucket(struct peer_exchange *ex, struct peer_error *ret)
 {
@@ -274,7 +299,8 @@ void peer_front_start(struct peer_exchange *ex)
 	ex->peer->working++;
 	if (!check_auth(ex, &payload, &error) ||
 	    !check_payload(ex, payload, &error) || !check_digests(ex, &error) ||
-	    !check_bulk(ex, &error) || !check_bucket(ex, &error)) {
+	    !check_bulk(ex, &error) || !check_key(ex, &error) ||
+	    !check_bucket(ex, &error)) {
 		peer_front_error(ex, &error);
 		peer_exchange_replied(ex);
 		return;

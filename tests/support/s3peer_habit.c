@@ -28,6 +28,9 @@ static const struct peer_habit habits[] = {
 			.complete_without_etag = true,
 			.complete_again = true,
 			.complete_all_parts = true,
+			.utf8_keys = true,
+			.match_absent = true,
+			.complete_unknown_500 = true,
 			.lists_chunked = true,
 		},
 	[S3PEER_MINIO] =

@@ -21,6 +21,9 @@ struct peer_habit {
 	bool complete_without_etag; /* the first one */
 	bool complete_again;        /* 200 */
 	bool complete_all_parts;    /* or it is refused */
+	bool utf8_keys;             /* others are refused */
+	bool match_absent;         /* PUT If-Match of nothing is 412, not 404 */
+	bool complete_unknown_500; /* Complete of no upload */
 	bool lists_chunked;
 	bool region_matters;
 	bool bulk_needs_digest; /* DeleteObjects without one is refused */

@@ -223,3 +223,37 @@ int peer_route_source(const char *value, char **ret_bucket, char **ret_key)
 	*ret_key = take(&key);
 	return 0;
 }
+
+/* Bytes of the character at text, or 0: length, continuation, not overlong. */
+static size_t character(const unsigned char *text)
+{
+	size_t len = *text < 0x80 ? 1 : *text < 0xe0 ? 2 : *text < 0xf0 ? 3 : 4;
+	unsigned code = len == 1 ? *text : *text & (0x7fU >> len);
+	static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
+
+	if ((*text >= 0x80 && *text < 0xc2) || *text > 0xf4)
+		return 0;
+	for (size_t i = 1; i < len; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (text[i] & 0x3f);
+	}
+	if (code < least[len] || code > 0x10ffff ||
+	    (code >= 0xd800 && code < 0xe000))
+		return 0;
+	return len;
+}
+
+bool peer_is_utf8(const char *text)
+{
+	const unsigned char *at = (const unsigned char *)text;
+
+	while (*at) {
+		size_t len = character(at);
+
+		if (len == 0)
+			return false;
+		at += len;
+	}
+	return true;
+}

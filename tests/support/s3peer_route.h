@@ -44,4 +44,7 @@ const char *peer_route_get(const struct peer_route *route, const char *name);
  */
 int peer_route_source(const char *value, char **ret_bucket, char **ret_key);
 
+/* Whether a text is UTF-8 as RFC 3629 has it. */
+bool peer_is_utf8(const char *text);
+
 #endif

@@ -28,6 +28,9 @@ enum {
 	CONTRACT_SLOW = 1 << 4,          /* each request costs: fewer of them */
 	CONTRACT_COMPLETES_TWICE = 1 << 5, /* a second Complete says 0 */
 	CONTRACT_NO_304 = 1 << 6,          /* GET ignores If-None-Match */
+	CONTRACT_UTF8_KEYS = 1 << 7,       /* refuses keys that are no UTF-8 */
+	CONTRACT_MATCH_ABSENT = 1 << 8,    /* If-Match of nothing is ESTALE */
+	CONTRACT_LOST_UPLOADS = 1 << 9, /* Complete of no upload may be EIO */
 };
 
 struct store_contract {
