@@ -196,52 +196,54 @@ int upload_new(const struct upload_config *config, struct upload **ret)
 	return 0;
 }
 
+bool upload_queue(struct upload *up, struct upload_write *write)
+{
+	WITH_LOCK(&up->lock);
+
+	assert(up->stage == STAGE_OPEN || up->status < 0);
+	write->copied = 0;
+	write->status = up->status;
+	atomic_init(&write->hold, HOLD_QUEUED);
+	if (up->status < 0)
+		return false;
+	list_append(&up->writes, &write->link);
+	up->accepted += write->data.len;
+	return true;
+}
+
+void upload_pump(struct upload *up)
+{
+	{
+		WITH_LOCK(&up->lock);
+		if (up->filling || list_empty(&up->writes))
+			return;
+		up->filling = true;
+		(void)upload_ref(up);
+	}
+	upload_fill(up);
+}
+
 void upload_append(struct upload *up, struct upload_write *write)
 {
-	bool start = false;
-	int status;
-
-	write->copied = 0;
-	write->status = 0;
-	(void)pthread_mutex_lock(&up->lock);
-	assert(up->stage == STAGE_OPEN || up->status < 0);
-	status = up->status;
-	if (status == 0 && write->data.len > 0) {
-		list_append(&up->writes, &write->link);
-		up->accepted += write->data.len;
-		start = !up->filling;
-		up->filling = true;
-	}
-	(void)pthread_mutex_unlock(&up->lock);
-
-	if (status < 0 || write->data.len == 0) {
-		write->status = status;
+	if (upload_queue(up, write))
+		upload_pump(up);
+	else
 		write->done(write);
-	} else if (start) {
-		upload_fill(upload_ref(up));
-	}
 }
 
-/* Whether the write waits and nobody has it in hand. */
-static bool can_cancel_locked(const struct upload *up,
-                              const struct upload_write *write)
+bool upload_write_cancel(struct upload_write *write)
 {
-	list_for_each(node, &up->writes) {
-		if (node == &write->link)
-			return !(up->copying && node == up->writes.next);
-	}
-	return false;
+	int queued = HOLD_QUEUED;
+
+	return atomic_compare_exchange_strong(&write->hold, &queued,
+	                                      HOLD_CANCELLED);
 }
 
-bool upload_append_cancel(struct upload *up, struct upload_write *write)
+void upload_write_leave_locked(struct upload *up, struct upload_write *write)
 {
-	(void)pthread_mutex_lock(&up->lock);
-	if (!can_cancel_locked(up, write)) {
-		(void)pthread_mutex_unlock(&up->lock);
-		return false;
-	}
 	list_remove(&write->link);
-	up->accepted -= write->data.len - write->copied;
+	up->accepted -= write->data.len;
+	write->status = -EINTR;
 	list_for_each(node, &up->syncs) {
 		struct upload_sync *sync =
 			container_of(node, struct upload_sync, link);
@@ -249,12 +251,26 @@ bool upload_append_cancel(struct upload *up, struct upload_write *write)
 		if (sync->until > up->accepted)
 			sync->until = up->accepted;
 	}
-	(void)pthread_mutex_unlock(&up->lock);
+}
 
-	write->status = write->copied > 0 ? 0 : -EINTR;
-	write->done(write);
-	upload_go_on(up); /* a sync or a finish may have waited for it */
-	return true;
+void upload_reap(struct upload *up, struct list *ret)
+{
+	WITH_LOCK(&up->lock);
+	list_for_each_safe(node, &up->writes) {
+		struct upload_write *write =
+			container_of(node, struct upload_write, link);
+
+		if (atomic_load(&write->hold) != HOLD_CANCELLED)
+			continue;
+		upload_write_leave_locked(up, write);
+		list_append(ret, &write->link);
+	}
+}
+
+uint64_t upload_size(struct upload *up)
+{
+	WITH_LOCK(&up->lock);
+	return up->size;
 }
 
 uint64_t upload_reach(struct upload *up)

@@ -40,6 +40,7 @@
 #include "base/err.h"
 #include "base/list.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -129,22 +130,39 @@ int upload_status(struct upload *up, struct err *reterr);
 bool upload_started(struct upload *up);
 
 struct upload_write {      /* the caller's memory until done() */
-	struct slice data; /* borrowed until done() */
+	struct slice data; /* borrowed until done() or a cancel */
 	size_t copied;     /* bytes taken; all of them unless it failed */
 	int status;        /* 0 or negative errno */
 	void (*done)(struct upload_write *write);
 	struct list link; /* upload */
+	atomic_int hold;  /* upload */
 };
 
 /* Append bytes.  Order of calls is order in the object. */
 void upload_append(struct upload *up, struct upload_write *write);
 
 /*
- * Stop a write that waits for memory: done() comes before this returns, with
- * -EINTR or, when some bytes were already taken, 0 and copied.  False: it is
- * being copied or done; done() comes, or came, by itself.
+ * The same in two steps, for callers that have an order to keep: queue under a
+ * lock of their own, then pump without it.  False: the upload failed before,
+ * write->status says how and done() is not called.
  */
-bool upload_append_cancel(struct upload *up, struct upload_write *write);
+bool upload_queue(struct upload *up, struct upload_write *write);
+void upload_pump(struct upload *up);
+
+/*
+ * Stop a write of which nothing was taken yet.  True: its data is not looked at
+ * any more, and done() will come with -EINTR.  Takes no lock.
+ */
+bool upload_write_cancel(struct upload_write *write);
+
+/*
+ * Take cancelled writes out now, as if they had never been: they are moved to
+ * ret, in order, with status -EINTR and without done().
+ */
+void upload_reap(struct upload *up, struct list *ret);
+
+/* Bytes that were copied in so far. */
+uint64_t upload_size(struct upload *up);
 
 /*
  * Copy bytes that are still held.  Returns 0, or -EBUSY when one of them was

@@ -17,6 +17,7 @@ enum fill {
 	FILL_STALL, /* the tail is being spilled */
 	FILL_SLABS, /* memory is needed first */
 	FILL_COPY,  /* there is room */
+	FILL_SKIP,  /* the oldest write has no bytes, or was cancelled */
 	FILL_NOMEM,
 };
 
@@ -49,6 +50,9 @@ static enum fill fill_plan_locked(struct upload *up, struct fill_step *step)
 	step->write = list_first(&up->writes, struct upload_write, link);
 	if (!step->write)
 		return FILL_IDLE;
+	if (step->write->data.len == 0 ||
+	    atomic_load(&step->write->hold) == HOLD_CANCELLED)
+		return FILL_SKIP;
 	if (part && part->spilling)
 		return FILL_STALL;
 	if (part && part->size == part->target) {
@@ -124,14 +128,19 @@ static void copy_in(uint8_t *const *slabs, size_t at, const uint8_t *src,
 	}
 }
 
-/* Hand spare slabs to the part and begin to copy. Returns 0 or -ENOMEM. */
+/* Hand spare slabs to the part and begin to copy. 0, -ENOMEM, or -EINTR. */
 static int copy_begin_locked(struct upload *up, struct fill_step *step)
 {
 	struct upload_part *part = step->part;
+	int queued = HOLD_QUEUED;
 	int r = upload_part_reserve(part, step->need);
 
 	if (r < 0)
 		return r;
+	if (!atomic_compare_exchange_strong(&step->write->hold, &queued,
+	                                    HOLD_TAKEN) &&
+	    queued == HOLD_CANCELLED)
+		return -EINTR;
 
 	up->spare_count -= step->need;
 	for (size_t i = 0; i < step->need; i++)
@@ -181,11 +190,13 @@ static bool fill_copy(struct upload *up, struct fill_step *step)
 {
 	struct upload_debris debris;
 	const uint8_t *src = step->write->data.data + step->write->copied;
+	int r = copy_begin_locked(up, step);
 
 	upload_debris_init(&debris);
-	if (copy_begin_locked(up, step) < 0) {
+	if (r < 0) {
 		(void)pthread_mutex_unlock(&up->lock);
-		upload_fail(up, -ENOMEM, NULL);
+		if (r != -EINTR)
+			upload_fail(up, r, NULL);
 		return true;
 	}
 	(void)pthread_mutex_unlock(&up->lock);
@@ -220,6 +231,19 @@ static void fill_stop(struct upload *up)
 	upload_unref(up);
 }
 
+/* Let go of a write that is not to be copied. The lock is held on entry only. */
+static bool fill_skip(struct upload *up, struct upload_write *write)
+{
+	if (atomic_load(&write->hold) == HOLD_CANCELLED)
+		upload_write_leave_locked(up, write);
+	else
+		list_remove(&write->link);
+	(void)pthread_mutex_unlock(&up->lock);
+	write->done(write);
+	upload_go_on(up);
+	return true;
+}
+
 /* One step of the filler; false: it no longer is one. */
 static bool fill_once(struct upload *up)
 {
@@ -241,6 +265,8 @@ static bool fill_once(struct upload *up)
 		return fill_take(up, step.need);
 	case FILL_COPY:
 		return fill_copy(up, &step);
+	case FILL_SKIP:
+		return fill_skip(up, step.write);
 	case FILL_NOMEM:
 		break;
 	}

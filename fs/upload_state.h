@@ -38,7 +38,14 @@
 #include <stdatomic.h>
 
 #define UPLOAD_NONCE_SIZE 33 /* bytes: 128 bits in hex and NUL */
-#define UPLOAD_FILL_SLABS 16 /* most slabs asked for at once */
+#define UPLOAD_FILL_SLABS 32 /* most slabs asked for at once */
+
+/* Whose an upload_write's data is. */
+enum {
+	HOLD_QUEUED,    /* nobody's yet: a cancel may come */
+	HOLD_TAKEN,     /* the filler's */
+	HOLD_CANCELLED, /* nobody's ever */
+};
 
 struct upload_part {
 	struct upload *up;
@@ -192,6 +199,8 @@ void upload_unref(struct upload *up);
 bool upload_try_ref(struct upload *up);
 void upload_debris_init(struct upload_debris *debris);
 void upload_debris_clear(struct upload *up, struct upload_debris *debris);
+/* A cancelled write leaves the queue; who waits for its bytes need not. */
+void upload_write_leave_locked(struct upload *up, struct upload_write *write);
 /* Latch the first failure (err may be NULL) and drop what was not sent. */
 void upload_fail_locked(struct upload *up, int status, const struct err *err,
                         struct upload_debris *debris);

@@ -277,6 +277,7 @@ static void a_write_that_waits_can_be_cancelled(void **state)
 	struct rig_config config = {.budget = 8 * MIB, .mode = FAKE_QUEUE};
 	struct rig_finish f = {0};
 	struct rig_write write;
+	struct list reaped;
 	struct upload *up;
 	struct rig rig;
 
@@ -286,10 +287,14 @@ static void a_write_that_waits_can_be_cancelled(void **state)
 	assert_int_equal(rig_append(up, 0, 6 * MIB), 0);
 	rig_append_start(up, &write, 6 * MIB, MIB);
 	assert_false(write.done); /* a part is on its way out: wait for it */
-	assert_true(upload_append_cancel(up, &write.write));
-	assert_true(write.done);
+	assert_true(upload_write_cancel(&write.write));
+	assert_false(upload_write_cancel(&write.write));
+	list_init(&reaped);
+	upload_reap(up, &reaped);
+	assert_ptr_equal(list_first(&reaped, struct upload_write, link),
+	                 &write.write);
 	assert_int_equal(write.write.status, -EINTR);
-	assert_false(upload_append_cancel(up, &write.write));
+	assert_false(write.done);
 	free(write.data);
 
 	rig_finish_start(up, &f);
@@ -297,6 +302,37 @@ static void a_write_that_waits_can_be_cancelled(void **state)
 	assert_int_equal(f.finish.status, 0);
 	upload_free(up);
 	rig_check(&rig, "big", 6 * MIB);
+	rig_end(&rig);
+}
+
+static void a_cancelled_write_is_skipped_when_its_turn_comes(void **state)
+{
+	struct rig_config config = {.budget = 8 * MIB, .mode = FAKE_QUEUE};
+	struct rig_finish f = {0};
+	struct rig_write first;
+	struct rig_write second;
+	struct upload *up;
+	struct rig rig;
+
+	(void)state;
+	rig_init(&rig, &config);
+	up = rig_upload(&rig);
+	assert_int_equal(rig_append(up, 0, 6 * MIB), 0);
+	rig_append_start(up, &first, 0, MIB);
+	assert_true(upload_write_cancel(&first.write));
+	rig_append_start(up, &second, 6 * MIB, MIB);
+	assert_false(second.done);
+	free(first.data); /* not looked at any more */
+	fake_store_run(rig.fake);
+	assert_true(first.done && second.done);
+	assert_int_equal(first.write.status, -EINTR);
+	assert_int_equal(second.write.status, 0);
+	free(second.data);
+	rig_finish_start(up, &f);
+	fake_store_run(rig.fake);
+	assert_int_equal(f.finish.status, 0);
+	upload_free(up);
+	rig_check(&rig, "big", 7 * MIB);
 	rig_end(&rig);
 }
 
@@ -334,6 +370,8 @@ int main(void)
 		cmocka_unit_test(
 			a_full_staging_disk_fails_the_one_that_was_to_give_way),
 		cmocka_unit_test(a_write_that_waits_can_be_cancelled),
+		cmocka_unit_test(
+			a_cancelled_write_is_skipped_when_its_turn_comes),
 		cmocka_unit_test(a_failure_answers_the_write_that_waits),
 		cmocka_unit_test(and_so_they_do_on_one_thread),
 		cmocka_unit_test(eighty_writers_share_eight_mebibytes),
