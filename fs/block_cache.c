@@ -223,6 +223,8 @@ struct stored *stored_new(struct block_cache *cache, struct object_store *store,
 		free(stored);
 		return NULL;
 	}
+	WITH_LOCK(&cache->lock);
+	cache->stored_count++;
 	return stored;
 }
 
@@ -246,11 +248,13 @@ static bool drop_some(struct stored *stored, struct slab_list *slabs)
 
 void stored_unref(struct stored *stored)
 {
+	struct block_cache *cache;
 	bool more = true;
 	bool last;
 
 	if (!stored)
 		return;
+	cache = stored->cache;
 	{
 		WITH_LOCK(&stored->cache->lock);
 		last = --stored->refs == 0;
@@ -267,6 +271,10 @@ void stored_unref(struct stored *stored)
 	}
 	free(stored->key);
 	free(stored);
+
+	WITH_LOCK(&cache->lock);
+	if (--cache->stored_count == 0)
+		(void)pthread_cond_broadcast(&cache->empty);
 }
 
 void stored_drop_unread_locked(struct stored *stored, struct slab_list *slabs)
@@ -323,12 +331,20 @@ int block_cache_new(struct pool *pool, struct block_cache **ret)
 	cache->pool = pool;
 	cache->take_max = (size_t)(stats.budget / POOL_SLAB_SIZE);
 	(void)pthread_mutex_init(&cache->lock, NULL);
+	(void)pthread_cond_init(&cache->empty, NULL);
 	list_init(&cache->used);
 	list_init(&cache->unread);
 	cache->reclaimer.reclaim = reclaim;
 	pool_add_reclaimer(pool, &cache->reclaimer);
 	*ret = cache;
 	return 0;
+}
+
+void block_cache_settle(struct block_cache *cache)
+{
+	WITH_LOCK(&cache->lock);
+	while (cache->stored_count > 0)
+		(void)pthread_cond_wait(&cache->empty, &cache->lock);
 }
 
 void block_cache_free(struct block_cache *cache)
@@ -338,6 +354,7 @@ void block_cache_free(struct block_cache *cache)
 
 	pool_remove_reclaimer(cache->pool, &cache->reclaimer);
 	assert(!cache->table);
+	(void)pthread_cond_destroy(&cache->empty);
 	(void)pthread_mutex_destroy(&cache->lock);
 	free(cache);
 }

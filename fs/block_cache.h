@@ -43,6 +43,8 @@ struct block_cache {
 	uint64_t last_serial; /* lock: of flights */
 	struct list used;     /* lock: unpinned, longest unused first */
 	struct list unread;   /* lock: unpinned, oldest first */
+	size_t stored_count;  /* lock */
+	pthread_cond_t empty; /* stored_count went to 0 */
 };
 
 struct stored {
@@ -85,6 +87,8 @@ struct slab_list {
 
 /* Borrows the pool. Returns 0 or -ENOMEM. */
 int block_cache_new(struct pool *pool, struct block_cache **ret);
+/* Wait until every stored is gone: their owners and flights have let go. */
+void block_cache_settle(struct block_cache *cache);
 /* Every stored must be gone. */
 void block_cache_free(struct block_cache *cache);
 DEFINE_CLEANUP(struct block_cache *, block_cache_free);

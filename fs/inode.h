@@ -76,6 +76,8 @@ struct inode {
 	struct change *change;     /* lock: a self-copy under way (change.c) */
 	struct content *content;   /* lock: the bytes, while anybody has them
 	                            open or they are not at the store yet */
+	uint64_t pages; /* lock: digest of the ETag that was opened last, whose
+	                   pages the kernel may hold; 0 = none */
 
 	uint64_t lookups; /* table->lock: the kernel's count */
 	unsigned refs;    /* table->lock: handles and operations under way */

@@ -203,7 +203,6 @@ bool upload_queue(struct upload *up, struct upload_write *write)
 	assert(up->stage == STAGE_OPEN || up->status < 0);
 	write->copied = 0;
 	write->status = up->status;
-	atomic_init(&write->hold, HOLD_QUEUED);
 	if (up->status < 0)
 		return false;
 	list_append(&up->writes, &write->link);
@@ -271,6 +270,21 @@ uint64_t upload_size(struct upload *up)
 {
 	WITH_LOCK(&up->lock);
 	return up->size;
+}
+
+void *upload_owner(const struct upload *up)
+{
+	return up->owner;
+}
+
+void upload_hold(struct upload *up)
+{
+	(void)upload_ref(up);
+}
+
+void upload_let_go(struct upload *up)
+{
+	upload_unref(up);
 }
 
 uint64_t upload_reach(struct upload *up)

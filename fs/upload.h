@@ -120,6 +120,13 @@ struct upload_config {
 /* Returns 0, or -ENOMEM (released() is not called then). */
 int upload_new(const struct upload_config *config, struct upload **ret);
 
+/* The owner it was made for. */
+void *upload_owner(const struct upload *up);
+
+/* A reference beside the owner's, to call it without a lock of one's own. */
+void upload_hold(struct upload *up);
+void upload_let_go(struct upload *up);
+
 /* The longest object that can still come of it, in bytes. */
 uint64_t upload_reach(struct upload *up);
 
@@ -135,7 +142,7 @@ struct upload_write {      /* the caller's memory until done() */
 	int status;        /* 0 or negative errno */
 	void (*done)(struct upload_write *write);
 	struct list link; /* upload */
-	atomic_int hold;  /* upload */
+	atomic_int hold;  /* upload; 0 at first */
 };
 
 /* Append bytes.  Order of calls is order in the object. */

@@ -327,6 +327,8 @@ int uploads_new(const struct uploads_config *config, struct uploads **ret)
 	}
 
 	all->config = *config;
+	if (all->config.max_inflight == 0)
+		all->config.max_inflight = 1;
 	pool_get_stats(config->pool, &stats);
 	all->held_max = stats.budget / 4;
 	all->fill_slabs = (size_t)(stats.budget / POOL_SLAB_SIZE / 4);

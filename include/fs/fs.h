@@ -83,6 +83,8 @@ struct fs_config { /* all copied */
 	enum fs_fate on_killed_writer;
 	enum fs_fate on_failed_writer;
 	enum fs_fate on_unknown_writer;
+	const char *staging_dir; /* for bytes that must leave memory; NULL =
+	                            $TMPDIR, else /var/tmp */
 	uint64_t seed; /* of nonces; 0 = from the kernel (tests fix it) */
 };
 

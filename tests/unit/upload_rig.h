@@ -190,6 +190,7 @@ static inline void rig_append_start(struct upload *up, struct rig_write *w,
 	for (size_t i = 0; i < size; i++)
 		w->data[i] = rig_byte(offset + i);
 	atomic_store(&w->done, false);
+	atomic_init(&w->write.hold, 0);
 	w->write.data = (struct slice){w->data, size};
 	w->write.done = rig_write_done;
 	upload_append(up, &w->write);

@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * All contents of a mount, their references, and what the naming side asks.
+ */
+#include "content_state.h"
+
+#include "base/digest.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "key.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* ---- references ---- */
+
+/* A content for an inode that has none. inode->lock is held. */
+static struct content *content_new(struct inode *inode)
+{
+	struct contents *all = inode->bucket->fs->contents;
+	struct content *content = calloc(1, sizeof(*content));
+
+	if (!content)
+		return NULL;
+
+	content->all = all;
+	content->inode = inode_ref(inode);
+	(void)pthread_mutex_init(&content->lock, NULL);
+	list_init(&content->waits);
+
+	WITH_LOCK(&all->lock);
+	list_append(&all->list, &content->link);
+	return content;
+}
+
+struct content *content_get(struct inode *inode)
+{
+	WITH_LOCK(&inode->lock);
+	if (!inode->content)
+		inode->content = content_new(inode);
+	if (inode->content)
+		inode->content->refs++;
+	return inode->content;
+}
+
+struct content *content_peek(struct inode *inode)
+{
+	WITH_LOCK(&inode->lock);
+	if (inode->content)
+		inode->content->refs++;
+	return inode->content;
+}
+
+struct content *content_ref(struct content *content)
+{
+	WITH_LOCK(&content->inode->lock);
+	content->refs++;
+	return content;
+}
+
+void content_put(struct content *content)
+{
+	struct contents *all;
+	struct inode *inode;
+	bool last;
+
+	if (!content)
+		return;
+	all = content->all;
+	inode = content->inode;
+	{
+		WITH_LOCK(&inode->lock);
+		last = --content->refs == 0;
+		if (last)
+			inode->content = NULL;
+	}
+	if (!last)
+		return;
+
+	assert(!content->up && list_empty(&content->waits));
+	stored_unref(content->stored);
+	(void)pthread_mutex_destroy(&content->lock);
+	inode_unref(inode);
+
+	WITH_LOCK(&all->lock);
+	list_remove(&content->link);
+	free(content);
+	if (list_empty(&all->list))
+		(void)pthread_cond_broadcast(&all->empty);
+}
+
+void content_wake(struct content *content)
+{
+	struct list waits;
+
+	list_init(&waits);
+	{
+		WITH_LOCK(&content->lock);
+		list_splice(&waits, &content->waits);
+	}
+	while (!list_empty(&waits)) {
+		struct content_wait *wait =
+			list_first(&waits, struct content_wait, link);
+
+		list_remove(&wait->link);
+		wait->go(wait);
+	}
+}
+
+/* ---- errors ---- */
+
+struct upload *content_latch_locked(struct content *content, int status,
+                                    const struct err *err)
+{
+	struct upload *up = content->up;
+
+	if (content->step != CONTENT_FAILED) {
+		content->status = status;
+		content->err = err && err->code ? *err : (struct err){0};
+	}
+	content->step = CONTENT_FAILED;
+	content->up = NULL;
+	return up;
+}
+
+int content_latched_locked(const struct content *content, struct err *reterr)
+{
+	*reterr = content->err;
+	return content->status;
+}
+
+int content_unsupported_locked(struct content *content, struct err *reterr,
+                               const char *what)
+{
+	struct err err;
+
+	(void)err_set(&err, -EOPNOTSUPP,
+	              "%s is not supported yet: a file is written from its "
+	              "beginning to its end",
+	              what);
+	if (!content->warned)
+		log_warning("node %llu: %s",
+		            (unsigned long long)content->inode->nodeid,
+		            err.text);
+	content->warned = true;
+	if (reterr)
+		*reterr = err;
+	return -EOPNOTSUPP;
+}
+
+struct upload *content_latch_upload_locked(struct content *content)
+{
+	struct err err = {0};
+	int status;
+
+	if (content->step != CONTENT_DIRTY || !content->up)
+		return NULL;
+	status = upload_status(content->up, &err);
+	return status < 0 ? content_latch_locked(content, status, &err) : NULL;
+}
+
+/* ---- reading ---- */
+
+/* What the inode's stored version is now. */
+static struct stored *stored_of_inode(struct content *content)
+{
+	struct inode *inode = content->inode;
+
+	WITH_LOCK(&inode->lock);
+	if (!inode->attr.etag[0])
+		return NULL;
+	return stored_new(content->all->cache, inode->bucket->store, inode->key,
+	                  inode->attr.etag, inode->attr.size);
+}
+
+/* Whether stored still is what the inode says. */
+static bool is_current(struct content *content, const struct stored *stored)
+{
+	struct inode *inode = content->inode;
+
+	WITH_LOCK(&inode->lock);
+	return strcmp(inode->attr.etag, stored->etag) == 0 &&
+	       strcmp(inode->key, stored->key) == 0;
+}
+
+/* The content's own stored, shared, or NULL. */
+static struct stored *share_stored(struct content *content)
+{
+	WITH_LOCK(&content->lock);
+	return content->stored ? stored_ref(content->stored) : NULL;
+}
+
+struct stored *content_stored(struct content *content)
+{
+	struct stored *stored = share_stored(content);
+	struct stored *old;
+
+	if (stored && is_current(content, stored))
+		return stored;
+
+	stored_unref(stored);
+	stored = stored_of_inode(content);
+	if (!stored)
+		return NULL;
+	{
+		WITH_LOCK(&content->lock);
+		old = content->stored;
+		content->stored = stored_ref(stored);
+	}
+	stored_unref(old);
+	return stored;
+}
+
+/* ---- uploads ---- */
+
+/* What an upload is for: keeps the content, and the fs unsettled at the end. */
+struct upload_owner {
+	struct content *content; /* shares */
+	atomic_bool ending;      /* fs_begin() was called */
+};
+
+/*
+ * A stream's headers go before its bytes have all come: the time it has so far
+ * would be wrong, the store's own is nearer.  A time that was set stays.
+ */
+static void drop_mtime(struct attr_headers *headers)
+{
+	struct store_headers *h = &headers->headers;
+
+	for (size_t i = 0; i < h->meta_count; i++) {
+		if (strcmp(headers->meta[i].name, "mtime") != 0)
+			continue;
+		memmove(&headers->meta[i], &headers->meta[i + 1],
+		        (h->meta_count - i - 1) * sizeof(headers->meta[0]));
+		h->meta_count--;
+		return;
+	}
+}
+
+/* describe() of an upload. */
+static int describe(void *ctx, const char *nonce, bool stream,
+                    struct upload_target *ret)
+{
+	struct upload_owner *owner = ctx;
+	struct inode *inode = owner->content->inode;
+	bool set_by_hand;
+	int r = inode_headers(inode, nonce, &ret->headers);
+
+	if (r < 0)
+		return r;
+
+	WITH_LOCK(&inode->lock);
+	set_by_hand = inode->extra && inode->extra->changes > 0;
+	if (stream && !set_by_hand)
+		drop_mtime(&ret->headers);
+	ret->key = strdup(inode->key);
+	if (!ret->key)
+		attr_headers_release(&ret->headers);
+	return ret->key ? 0 : -ENOMEM;
+}
+
+/* released() of an upload. */
+static void released(void *ctx)
+{
+	struct upload_owner *owner = ctx;
+	struct fs *fs = owner->content->all->fs;
+	bool ending = atomic_load(&owner->ending);
+
+	content_put(owner->content);
+	free(owner);
+	if (ending)
+		fs_end(fs, 0);
+}
+
+struct upload *content_new_upload(struct content *content)
+{
+	struct fs *fs = content->all->fs;
+	struct upload_owner *owner = calloc(1, sizeof(*owner));
+	char nonce[FS_NONCE_MAX];
+	struct upload_config config = {
+		.uploads = content->all->uploads,
+		.store = content->inode->bucket->store,
+		.describe = describe,
+		.released = released,
+		.owner = owner,
+		.nonce = nonce,
+	};
+	struct upload *up = NULL;
+
+	if (!owner)
+		return NULL;
+	fs_nonce(fs, nonce);
+	owner->content = content_ref(content);
+	if (upload_new(&config, &up) < 0) {
+		content_put(owner->content);
+		free(owner);
+		return NULL;
+	}
+	return up;
+}
+
+/* The fs is unsettled until the upload's last request was answered. */
+static void begin_ending(struct content *content, struct upload *up)
+{
+	struct upload_owner *owner = upload_owner(up);
+
+	fs_begin(content->all->fs);
+	if (atomic_exchange(&owner->ending, true))
+		fs_end(content->all->fs, 0);
+}
+
+void content_drop_upload(struct content *content, struct upload *up)
+{
+	if (!up)
+		return;
+	begin_ending(content, up);
+	upload_free(up);
+}
+
+void content_keep_upload(struct content *content, struct upload *up,
+                         const char *why)
+{
+	if (!up)
+		return;
+	begin_ending(content, up);
+	upload_keep(up, why);
+}
+
+/* ---- the naming side's hooks ---- */
+
+bool content_busy(struct inode *inode)
+{
+	struct content *content = content_peek(inode);
+	bool busy;
+
+	if (!content)
+		return false;
+	{
+		WITH_LOCK(&content->lock);
+		busy = content->writers > 0 || content->step != CONTENT_CLEAN;
+	}
+	content_put(content);
+	return busy;
+}
+
+void content_abandon(struct inode *inode)
+{
+	struct content *content = content_peek(inode);
+	struct upload *up = NULL;
+
+	if (!content)
+		return;
+	{
+		WITH_LOCK(&content->lock);
+		content->abandoned = true;
+		if (content->step == CONTENT_DIRTY) {
+			up = content->up;
+			content->up = NULL;
+		}
+	}
+	content_drop_upload(content, up);
+	content_put(content);
+}
+
+int content_may_rename(struct inode *inode, struct err *reterr)
+{
+	struct content *content = content_peek(inode);
+	int r = 0;
+
+	if (!content)
+		return 0;
+	{
+		WITH_LOCK(&content->lock);
+		if (content->step == CONTENT_COMMITTING ||
+		    (content->up && upload_started(content->up)))
+			r = err_set(reterr, -EBUSY,
+			            "the file is being written and part of it "
+			            "was sent under its name already");
+	}
+	content_put(content);
+	return r;
+}
+
+struct upload *content_truncate_locked(struct content *content)
+{
+	struct upload *up = content->up;
+
+	content->up = NULL;
+	content->size = 0;
+	content->step = CONTENT_DIRTY;
+	return up;
+}
+
+/* ---- all of them ---- */
+
+unsigned contents_writing(struct contents *contents)
+{
+	unsigned count = 0;
+
+	WITH_LOCK(&contents->lock);
+	list_for_each(node, &contents->list) {
+		struct content *content =
+			container_of(node, struct content, link);
+
+		WITH_LOCK(&content->lock);
+		count += content->step == CONTENT_DIRTY ||
+		         content->step == CONTENT_COMMITTING;
+	}
+	return count;
+}
+
+void contents_abort(struct contents *contents)
+{
+	uploads_cancel(contents->uploads);
+}
+
+int contents_new(struct fs *fs, struct contents **ret)
+{
+	struct contents *all = calloc(1, sizeof(*all));
+	const struct uploads_config config = {
+		.pool = fs->parts.pool,
+		.exec = fs->parts.exec,
+		.staging_dir = fs->config.staging_dir,
+		.part_size = fs->config.part_size,
+		.max_inflight = fs->config.upload_concurrency,
+		.deadline_ms = fs->config.write_deadline_ms,
+	};
+	int r;
+
+	if (!all)
+		return -ENOMEM;
+	all->fs = fs;
+	all->policy.killed = fs->config.on_killed_writer;
+	all->policy.failed = fs->config.on_failed_writer;
+	all->policy.unknown = fs->config.on_unknown_writer;
+	(void)pthread_mutex_init(&all->lock, NULL);
+	(void)pthread_cond_init(&all->empty, NULL);
+	list_init(&all->list);
+	list_init(&all->handles);
+	r = uploads_new(&config, &all->uploads);
+	if (r == 0)
+		r = block_cache_new(fs->parts.pool, &all->cache);
+	if (r < 0) {
+		contents_free(all);
+		return r;
+	}
+	*ret = all;
+	return 0;
+}
+
+/* The next handle that is still open, or NULL. */
+static struct fs_handle *next_handle(struct contents *all)
+{
+	WITH_LOCK(&all->lock);
+	return list_first(&all->handles, struct fs_handle, link);
+}
+
+/* Wait until no content is left. */
+static void wait_empty(struct contents *all)
+{
+	WITH_LOCK(&all->lock);
+	while (!list_empty(&all->list))
+		(void)pthread_cond_wait(&all->empty, &all->lock);
+}
+
+void contents_free(struct contents *contents)
+{
+	struct fs_handle *handle;
+
+	if (!contents)
+		return;
+
+	asks_cancel(contents->fs, false);
+	while ((handle = next_handle(contents))) {
+		content_abandon(handle->inode);
+		handle_close(handle);
+	}
+	if (contents->uploads)
+		uploads_settle(contents->uploads);
+	wait_empty(contents);
+	if (contents->cache)
+		block_cache_settle(contents->cache);
+	block_cache_free(contents->cache);
+	uploads_free(contents->uploads);
+	(void)pthread_cond_destroy(&contents->empty);
+	(void)pthread_mutex_destroy(&contents->lock);
+	free(contents);
+}

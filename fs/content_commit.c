@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From DIRTY to the store:
+ *
+ *   begin    COMMITTING: nothing is written any more, who comes waits
+ *     v
+ *   base     until the HEAD has said what is to be replaced
+ *     v
+ *   turn     until nobody else of us changes the key
+ *     v
+ *   finish   the upload: PUT or Complete, with its condition
+ *     v
+ *   CLEAN    the inode has the new version   |   FAILED   the error is latched
+ *
+ * Whoever waits is told after that; a failure of a file that nobody has open
+ * any more is logged, because nobody else will hear of it.
+ */
+#include "base/log.h"
+#include "base/str.h"
+#include "content_state.h"
+
+#include <assert.h>
+#include <string.h>
+
+struct commit {
+	struct content *content; /* shares */
+	struct content_wait wait;
+	struct turn turn;
+	bool has_turn;
+	struct upload_finish finish;
+};
+
+static void commit_go(struct commit *commit);
+
+/* ---- the end ---- */
+
+/* Move the content on. Returns the upload to drop. */
+static struct upload *move_on_locked(struct content *content,
+                                     const struct upload_finish *finish)
+{
+	struct upload *up = content->up;
+
+	if (!finish->published)
+		return content_latch_locked(content, finish->status,
+		                            &finish->err);
+	content->up = NULL;
+	content->step = CONTENT_CLEAN;
+	content->created = false;
+	content->exclusive = false;
+	content->base = BASE_KNOWN;
+	content->base_ours = true;
+	content->base_check = 0;
+	content->late_status = finish->status;
+	content->late_err = finish->err;
+	return up;
+}
+
+/* Nobody will close the file any more: say what went wrong. */
+static void log_loss(struct content *content,
+                     const struct upload_finish *finish)
+{
+	struct inode *inode = content->inode;
+	bool unheard;
+
+	{
+		WITH_LOCK(&content->lock);
+		unheard = content->writers == 0 && list_empty(&content->waits);
+	}
+	if (!unheard)
+		return;
+
+	WITH_LOCK(&inode->lock);
+	log_error("'%s' %s after its last close: %s", inode->key,
+	          finish->published ? "lost its late metadata"
+	                            : "could not be published",
+	          finish->err.text);
+}
+
+/* The outcome is in commit->finish: tell everybody. */
+static void commit_end(struct commit *commit)
+{
+	struct content *content = commit->content;
+	struct fs *fs = content->all->fs;
+	struct upload *up;
+	int status = commit->finish.status;
+
+	if (commit->finish.published)
+		inode_committed(content->inode, &commit->finish.info);
+	if (commit->has_turn)
+		turn_end(&commit->turn);
+	if (status < 0)
+		log_loss(content, &commit->finish);
+	{
+		WITH_LOCK(&content->lock);
+		up = move_on_locked(content, &commit->finish);
+	}
+	content_drop_upload(content, up);
+	content_wake(content);
+	content_settle(content);
+	free(commit);
+	content_put(content);
+	fs_end(fs, status);
+}
+
+/* End without having asked the store. */
+static void commit_fail(struct commit *commit, int status,
+                        const struct err *err)
+{
+	commit->finish.status = status;
+	commit->finish.published = false;
+	if (err)
+		commit->finish.err = *err;
+	else
+		(void)err_set(&commit->finish.err, status, "%s",
+		              err_name(status));
+	commit_end(commit);
+}
+
+/* done() of upload_finish(). */
+static void finish_done(struct upload_finish *finish)
+{
+	commit_end(container_of(finish, struct commit, finish));
+}
+
+/* ---- what is to be replaced ---- */
+
+/* Expect the version etag, or with "" that there is none. */
+static void expect(struct upload_finish *finish, const char *etag)
+{
+	finish->expect = etag[0] ? UPLOAD_ETAG : UPLOAD_ABSENT;
+	(void)str_copy(finish->etag, sizeof(finish->etag), etag);
+}
+
+/* Fill in the condition; the turn is ours, so nobody of us moves the version. */
+static void set_expectation(struct commit *commit)
+{
+	struct content *content = commit->content;
+	struct inode *inode = content->inode;
+
+	WITH_LOCK(&inode->lock);
+	WITH_LOCK(&content->lock);
+	commit->finish.exclusive = content->exclusive;
+	if (content->created)
+		expect(&commit->finish,
+		       inode->extra ? inode->extra->replaces : "");
+	else if (content->base_ours)
+		expect(&commit->finish, inode->attr.etag);
+	else
+		expect(&commit->finish, content->base_etag);
+}
+
+/* ---- steps ---- */
+
+/* The store's own step; the turn is ours. */
+static void commit_finish(struct commit *commit)
+{
+	struct content *content = commit->content;
+	struct upload *up;
+
+	set_expectation(commit);
+	{
+		WITH_LOCK(&content->lock);
+		up = content->up; /* nobody else touches it while COMMITTING */
+	}
+	if (!up) {
+		up = content_new_upload(content);
+		if (!up) {
+			commit_fail(commit, -ENOMEM, NULL);
+			return;
+		}
+		WITH_LOCK(&content->lock);
+		content->up = up;
+	}
+	commit->finish.done = finish_done;
+	upload_finish(up, &commit->finish);
+}
+
+/* granted() of the turn. */
+static void turn_granted(struct turn *turn)
+{
+	struct commit *commit = container_of(turn, struct commit, turn);
+
+	commit->has_turn = true;
+	commit_go(commit);
+}
+
+/* Take the turn of the inode's key; false: turn_granted() goes on. */
+static bool take_turn(struct commit *commit)
+{
+	struct inode *inode = commit->content->inode;
+	char key[STORE_KEY_MAX + 1];
+
+	{
+		WITH_LOCK(&inode->lock);
+		(void)str_copy(key, sizeof(key), inode->key);
+	}
+	commit->turn.granted = turn_granted;
+	commit->has_turn = turn_take(inode->bucket, key, &commit->turn);
+	return commit->has_turn;
+}
+
+/* Whether the turn is for the name that the inode has now. */
+static bool turn_fits(struct commit *commit)
+{
+	struct inode *inode = commit->content->inode;
+
+	WITH_LOCK(&inode->lock);
+	return strcmp(commit->turn.key, inode->key) == 0;
+}
+
+/* Whether the base is known; else the commit waits for it, or has failed. */
+static bool base_known(struct commit *commit)
+{
+	struct content *content = commit->content;
+	struct err err;
+
+	{
+		WITH_LOCK(&content->lock);
+		if (content->created || content->base == BASE_KNOWN)
+			return true;
+		if (content->base != BASE_FAILED) {
+			list_append(&content->waits, &commit->wait.link);
+			return false;
+		}
+		err = content->base_err;
+	}
+	(void)err_wrap(&err, "what is to be replaced cannot be known");
+	commit_fail(commit, err.code, &err);
+	return false;
+}
+
+/* Take the next step; commit may be gone afterwards. */
+static void commit_go(struct commit *commit)
+{
+	if (!commit->has_turn && !base_known(commit))
+		return;
+
+	while (!commit->has_turn || !turn_fits(commit)) {
+		if (commit->has_turn)
+			turn_end(&commit->turn);
+		commit->has_turn = false;
+		if (!take_turn(commit))
+			return;
+	}
+	commit_finish(commit);
+}
+
+/* go() of the wait for the base. */
+static void base_came(struct content_wait *wait)
+{
+	commit_go(container_of(wait, struct commit, wait));
+}
+
+void content_commit_begin_locked(struct content *content)
+{
+	assert(content->step == CONTENT_DIRTY);
+	content->step = CONTENT_COMMITTING;
+	content->late_status = 0;
+}
+
+void content_commit(struct content *content)
+{
+	struct commit *commit = calloc(1, sizeof(*commit));
+	struct upload *up = NULL;
+
+	fs_begin(content->all->fs);
+	if (commit) {
+		commit->content = content_ref(content);
+		commit->wait.go = base_came;
+		content_ask_base(content);
+		commit_go(commit);
+		return;
+	}
+	{
+		WITH_LOCK(&content->lock);
+		up = content_latch_locked(content, -ENOMEM, NULL);
+	}
+	content_drop_upload(content, up);
+	content_wake(content);
+	content_settle(content);
+	fs_end(content->all->fs, -ENOMEM);
+}
+
+void content_settle(struct content *content)
+{
+	bool revert;
+
+	{
+		WITH_LOCK(&content->lock);
+		if (content->writers > 0 ||
+		    content->step == CONTENT_COMMITTING)
+			return;
+		revert = content->step == CONTENT_FAILED &&
+		         !content->abandoned;
+		content->base = BASE_NONE;
+		if (content->step == CONTENT_FAILED || content->abandoned) {
+			content->step = CONTENT_CLEAN;
+			content->status = 0;
+			content->size = 0;
+		}
+	}
+	if (revert)
+		inode_reverted(content->inode);
+}

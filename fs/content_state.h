@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside a content, and the handles that look at it.
+ *
+ *   content.c         all of them; references; waking; the naming side's hooks
+ *   content_base.c    what is at the store when writing begins: a HEAD
+ *   content_write.c   bytes in: write, fsync; reading back what is in buffers
+ *   content_commit.c  to the store: commit, keep, revert
+ *   handle.c          descriptors: open for writing, create, flush, release
+ *   handle_open.c     open for reading
+ *   handle_read.c     read
+ *
+ * A content exists while a handle or an operation refers to it (content->refs,
+ * under inode->lock).  Operations that must let a commit (or the HEAD) end
+ * first wait in content->waits and are run again from their beginning.
+ *
+ * Order of locks: handle, inode, contents, content, then upload or block cache,
+ * pool.
+ */
+#ifndef PORTER_FS_CONTENT_STATE_H
+#define PORTER_FS_CONTENT_STATE_H
+
+#include "ask.h"
+#include "base/lock.h"
+#include "block_cache.h"
+#include "call.h"
+#include "commit_rule.h"
+#include "content.h"
+#include "core.h"
+#include "inode.h"
+#include "reader.h"
+#include "turn.h"
+#include "upload.h"
+
+#include <stdatomic.h>
+
+/* ---- all contents of a mount ---- */
+
+struct contents {
+	struct fs *fs;
+	struct uploads *uploads;
+	struct block_cache *cache;
+	struct commit_policy policy;
+
+	pthread_mutex_t lock;
+	pthread_cond_t empty; /* the last content went */
+	struct list list;     /* lock: struct content */
+	struct list handles;  /* lock: struct fs_handle */
+};
+
+/* ---- one content ---- */
+
+enum content_step {
+	CONTENT_CLEAN,
+	CONTENT_DIRTY,
+	CONTENT_COMMITTING,
+	CONTENT_FAILED,
+};
+
+/* What is known of the version that a commit will replace. */
+enum content_base {
+	BASE_NONE,   /* not asked */
+	BASE_ASKING, /* a HEAD is under way */
+	BASE_KNOWN,
+	BASE_FAILED, /* base_err says why */
+};
+
+/* Somebody who waits for the end of a commit or of the HEAD. */
+struct content_wait {
+	/* Run without a lock, on any thread; must not block. */
+	void (*go)(struct content_wait *wait);
+	struct list link;
+};
+
+struct content {
+	struct contents *all;
+	struct inode *inode; /* shares */
+	struct list link;    /* all->lock */
+	unsigned refs;       /* inode->lock */
+
+	pthread_mutex_t lock;
+	enum content_step step; /* lock */
+	bool created;           /* lock: made here, never at the store */
+	bool exclusive;         /* lock: by O_EXCL */
+	bool abandoned;         /* lock: unlinked; never publish it */
+	bool warned;            /* lock: said once what is not supported */
+	unsigned writers;       /* lock: handles open for writing */
+	uint64_t size;          /* lock: bytes, while not CLEAN */
+	struct upload *up;      /* lock: NULL = no byte, or nothing to write */
+	int status;             /* lock: the latched error */
+	struct err err;         /* lock: its story */
+	int late_status;        /* lock: of the last commit's late metadata */
+	struct err late_err;    /* lock: its story */
+	struct list waits;      /* lock: content_wait */
+
+	struct fs_process opener; /* lock: who opened it for writing last */
+
+	enum content_base base;          /* lock */
+	bool base_ours;                  /* lock: it was inode->attr.etag */
+	char base_etag[STORE_ETAG_MAX];  /* lock: "" = there is none */
+	struct err base_err;             /* lock: of BASE_FAILED */
+	int base_check;                  /* lock: inode_checked()'s answer */
+
+	struct stored *stored; /* lock: the version being read, or NULL */
+};
+
+/* The inode's content, made when it has none; a reference. NULL: no memory. */
+struct content *content_get(struct inode *inode);
+/* The inode's content if there is one, with a reference. */
+struct content *content_peek(struct inode *inode);
+struct content *content_ref(struct content *content);
+/* Hold no lock. */
+void content_put(struct content *content);
+
+/* Run what waits again. No lock held. */
+void content_wake(struct content *content);
+
+/*
+ * Latch the first error.  Returns the upload for the caller to free without
+ * the lock, or NULL.
+ */
+struct upload *content_latch_locked(struct content *content, int status,
+                                    const struct err *err);
+/* The same when the upload has failed meanwhile; else NULL. */
+struct upload *content_latch_upload_locked(struct content *content);
+/* Copy the latched error out. Returns it. */
+int content_latched_locked(const struct content *content, struct err *reterr);
+
+/*
+ * Say once per content in the log what cannot be done yet, and fill *reterr.
+ * Returns -EOPNOTSUPP.
+ */
+int content_unsupported_locked(struct content *content, struct err *reterr,
+                               const char *what);
+
+/* The version that reads go to now, shared; NULL: none, or no memory. */
+struct stored *content_stored(struct content *content);
+
+/* Let go of an upload that is not to be published, or was. No lock held. */
+void content_drop_upload(struct content *content, struct upload *up);
+
+/* Leave it open at the store; why is static text, for the log. */
+void content_keep_upload(struct content *content, struct upload *up,
+                         const char *why);
+
+/* An upload for the content as it is now, or NULL. */
+struct upload *content_new_upload(struct content *content);
+
+/* An empty new object begins; the upload to free comes back. */
+struct upload *content_truncate_locked(struct content *content);
+
+/* content_base.c */
+/* Ask the store what is there, unless that is known. No lock held. */
+void content_ask_base(struct content *content);
+
+/* content_write.c */
+void content_write(struct content *content, struct fs_call *call,
+                   uint64_t offset, struct slice data);
+void content_fsync(struct content *content, struct fs_call *call);
+/* A read of what is not at the store yet; DIRTY. */
+void content_read_back(struct content *content, struct fs_call *call,
+                       uint64_t offset, size_t size);
+
+/* content_commit.c */
+/* Publish what is there: DIRTY becomes COMMITTING. */
+void content_commit_begin_locked(struct content *content);
+/* And the rest of it, without the lock; tells the waits at the end. */
+void content_commit(struct content *content);
+/* After the last writer is gone: forget a failure. No lock held. */
+void content_settle(struct content *content);
+
+/* ---- handles ---- */
+
+struct fs_handle {
+	struct contents *all;
+	struct inode *inode;     /* shares */
+	struct content *content; /* shares */
+	struct list link;        /* all->lock */
+	atomic_uint refs;        /* the kernel's one, and operations */
+	bool writes;
+	bool reads;
+	bool wants_entry;    /* of a create: the answer has the entry too */
+	atomic_bool counted; /* in content->writers */
+	atomic_bool closed;
+	struct fs_process opener; /* of one that writes */
+
+	struct reader reader;
+	pthread_mutex_t lock;
+	struct stored *stored; /* lock: begun; the version read last */
+};
+
+/* handle.c */
+int handle_new(struct inode *inode, int flags, struct fs_handle **ret);
+struct fs_handle *handle_ref(struct fs_handle *handle);
+void handle_unref(struct fs_handle *handle);
+/* The version to read now, shared; NULL as content_stored(). */
+struct stored *handle_stored(struct fs_handle *handle);
+/* Answer an open with the handle, or with its failure. */
+void handle_answer_open(struct fs_call *call, struct fs_handle *handle);
+/* As fs_release(). */
+void handle_close(struct fs_handle *handle);
+
+/* handle_open.c */
+/* Open for reading: validate the version, answer, or answer the failure. */
+void handle_open_read(struct fs_handle *handle, struct fs_call *call);
+
+/*
+ * The store said that a version is gone.  Wait until nobody of us changes the
+ * key any more, then tell: moved = true, the inode has another version now by
+ * our own doing, so try again; else inode_outdated() was done.
+ */
+struct stale {
+	void (*done)(struct stale *stale, bool moved);
+	struct turn turn;
+	struct inode *inode; /* borrowed */
+	char etag[STORE_ETAG_MAX];
+};
+void stale_ask(struct stale *stale);
+
+#endif

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * FLUSH: a copy of a descriptor was closed.  The facts for the commit rule are
+ * gathered without a lock, from the process table; then the rule decides, and
+ * what has changed meanwhile makes it start over.
+ */
+#include "content_state.h"
+#include "key.h"
+
+#include <stdio.h>
+
+struct flush_op {
+	struct fs_call *slot;
+	struct fs_handle *handle; /* shares */
+	struct content_wait wait;
+	struct fs_who who;
+	bool committed; /* a commit has ended since the FLUSH came */
+};
+
+/* Answer and free. */
+static void flush_end(struct flush_op *op, int status, const struct err *err)
+{
+	struct fs_handle *handle = op->handle;
+	struct fs_call *call = call_claim(handle->all->fs, &op->slot);
+	struct err story = err ? *err : (struct err){0};
+
+	free(op);
+	handle_unref(handle);
+	if (call)
+		call_fail(call, status, &story);
+}
+
+/* Whether two are the same process; false when either is unknown. */
+static bool same_process(const struct fs_process *a, const struct fs_process *b)
+{
+	return a->tgid != 0 && a->tgid == b->tgid &&
+	       a->starttime == b->starttime;
+}
+
+/* What the caller still holds of the file. */
+static int count_descriptors(struct fs_callers *callers, struct inode *inode,
+                             const struct fs_process *caller)
+{
+	char name[STORE_KEY_MAX + 1];
+
+	{
+		WITH_LOCK(&inode->lock);
+		(void)snprintf(name, sizeof(name), "%s", key_base(inode->key));
+	}
+	return callers->descriptors(callers, caller, inode->ino, name);
+}
+
+/* Ask the process table. */
+static struct commit_facts gather(struct flush_op *op)
+{
+	struct fs_callers *callers = op->handle->all->fs->parts.callers;
+	struct content *content = op->handle->content;
+	struct commit_facts facts = {.fresh = true};
+	struct fs_process caller = {0};
+	struct fs_process opener = op->handle->opener;
+
+	if (!callers || op->who.tid == 0)
+		return facts;
+	if (!op->handle->writes) {
+		WITH_LOCK(&content->lock);
+		opener = content->opener;
+	}
+	callers->find(callers, op->who.tid, &caller);
+	facts.caller_known = caller.tgid != 0;
+	if (!facts.caller_known) {
+		facts.exit_code = -ESRCH;
+		return facts;
+	}
+	facts.caller_opened = same_process(&caller, &opener);
+	facts.opener_alive = facts.caller_opened ||
+	                     (opener.tgid != 0 &&
+	                      callers->alive(callers, &opener));
+	facts.exit_code = callers->exit_code(callers, &caller);
+	facts.descriptors =
+		count_descriptors(callers, op->handle->inode, &caller);
+	return facts;
+}
+
+/* What the flush comes to. */
+enum flush {
+	FLUSH_WAIT,
+	FLUSH_ANSWER,
+	FLUSH_ASK, /* the rule */
+	FLUSH_COMMIT,
+};
+
+/* Without the rule: what is clear from the content alone. */
+static enum flush look_locked(struct flush_op *op, struct err *reterr)
+{
+	struct content *content = op->handle->content;
+
+	switch (content->step) {
+	case CONTENT_COMMITTING:
+		op->committed = true;
+		list_append(&content->waits, &op->wait.link);
+		return FLUSH_WAIT;
+	case CONTENT_FAILED:
+		reterr->code = content_latched_locked(content, reterr);
+		return FLUSH_ANSWER;
+	case CONTENT_CLEAN:
+		if (op->committed && content->late_status < 0) {
+			*reterr = content->late_err;
+			reterr->code = content->late_status;
+		}
+		return FLUSH_ANSWER;
+	case CONTENT_DIRTY:
+		break;
+	}
+	return content->abandoned ? FLUSH_ANSWER : FLUSH_ASK;
+}
+
+/* Give the bytes up, or keep them at the store, as the rule says. */
+static struct upload *give_up_locked(struct content *content, bool keep,
+                                     struct err *reterr)
+{
+	(void)err_set(reterr, -EIO, "not published: its writer %s",
+	              keep ? "ended badly; its upload is kept"
+	                   : "ended badly; its upload is aborted");
+	return content_latch_locked(content, -EIO, reterr);
+}
+
+/* Do what the rule says; the content is DIRTY. */
+static enum flush obey_locked(struct flush_op *op, enum commit_verdict verdict,
+                              struct upload **ret_up, struct err *reterr)
+{
+	struct content *content = op->handle->content;
+
+	switch (verdict) {
+	case COMMIT_NOT_YET:
+		*ret_up = content_latch_upload_locked(content);
+		if (*ret_up)
+			reterr->code = content_latched_locked(content, reterr);
+		return FLUSH_ANSWER;
+	case COMMIT_KEEP:
+	case COMMIT_ABORT:
+		*ret_up = give_up_locked(content, verdict == COMMIT_KEEP,
+		                         reterr);
+		return FLUSH_ANSWER;
+	case COMMIT_NOW:
+		break;
+	}
+	op->committed = true;
+	content_commit_begin_locked(content);
+	list_append(&content->waits, &op->wait.link);
+	return FLUSH_COMMIT;
+}
+
+/* go(): run a flush from its beginning. */
+static void flush_go(struct content_wait *wait)
+{
+	struct flush_op *op = container_of(wait, struct flush_op, wait);
+	struct content *content = op->handle->content;
+	enum commit_verdict verdict = COMMIT_NOT_YET;
+	struct upload *up = NULL;
+	struct err err = {0};
+	enum flush what;
+
+	{
+		WITH_LOCK(&content->lock);
+		what = look_locked(op, &err);
+	}
+	if (what == FLUSH_ASK) {
+		const struct commit_facts facts = gather(op);
+
+		verdict = commit_rule(&facts, &content->all->policy);
+		WITH_LOCK(&content->lock);
+		what = look_locked(op, &err);
+		if (what == FLUSH_ASK)
+			what = obey_locked(op, verdict, &up, &err);
+	}
+	if (verdict == COMMIT_KEEP && up)
+		content_keep_upload(content, up, "its writer ended badly");
+	else
+		content_drop_upload(content, up);
+	if (what == FLUSH_COMMIT)
+		content_commit(content);
+	else if (what == FLUSH_ANSWER)
+		flush_end(op, err.code, &err);
+}
+
+void fs_flush(struct fs *fs, struct fs_call *call, struct fs_handle *handle)
+{
+	struct flush_op *op = calloc(1, sizeof(*op));
+
+	call->err.code = 0;
+	if (!op) {
+		call_answer(call, -ENOMEM);
+		return;
+	}
+	op->handle = handle_ref(handle);
+	op->who = call->who;
+	op->wait.go = flush_go;
+	if (call_park(fs, call, &op->slot)) {
+		flush_go(&op->wait);
+		return;
+	}
+	handle_unref(handle);
+	free(op);
+	call_answer(call, -EINTR);
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/* What is done with an open descriptor: read, write, sync, and the rest. */
+#include "content_state.h"
+
+#include <linux/falloc.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* ---- read ---- */
+
+/* Times a read goes after a version that we ourselves keep moving. */
+#define READ_TRIES 4
+
+struct read_op {
+	struct fs_call *slot;
+	struct fs_handle *handle; /* shares */
+	struct content_wait wait;
+	struct reader_read read;
+	struct stale *stale; /* when the version was gone */
+	uint64_t offset;
+	size_t size;
+	unsigned tries;
+};
+
+static void read_go(struct content_wait *wait);
+
+/* A stale version's fate, and the read that asked. */
+struct read_stale {
+	struct stale stale;
+	struct read_op *op;
+};
+
+static void read_free(struct read_op *op)
+{
+	struct fs_handle *handle = op->handle;
+
+	free(op);
+	handle_unref(handle);
+}
+
+/* Answer without bytes and free. */
+static void read_fail(struct read_op *op, int status, const struct err *err)
+{
+	struct fs_call *call = call_claim(op->handle->all->fs, &op->slot);
+	struct err story = err ? *err : (struct err){0};
+
+	if (call) {
+		call->data = (struct chain){0};
+		call_fail(call, status, &story);
+	}
+	read_free(op);
+}
+
+/* After a version was gone: another try, or ESTALE. */
+static void read_stale_done(struct stale *stale, bool moved)
+{
+	struct read_stale *ask = container_of(stale, struct read_stale, stale);
+	struct read_op *op = ask->op;
+	struct err err;
+
+	free(ask);
+	if (moved && ++op->tries < READ_TRIES) {
+		read_go(&op->wait);
+		return;
+	}
+	(void)err_set(&err, -ESTALE,
+	              "the version that was opened is gone from the store");
+	read_fail(op, -ESTALE, &err);
+}
+
+/* The version that was read is gone. */
+static void read_stale(struct read_op *op, const char *etag)
+{
+	struct read_stale *ask = calloc(1, sizeof(*ask));
+
+	if (!ask) {
+		read_fail(op, -ENOMEM, NULL);
+		return;
+	}
+	ask->op = op;
+	ask->stale.done = read_stale_done;
+	ask->stale.inode = op->handle->inode;
+	(void)snprintf(ask->stale.etag, sizeof(ask->stale.etag), "%s", etag);
+	stale_ask(&ask->stale);
+}
+
+/* done() of the reader. */
+static void read_done(struct reader_read *read)
+{
+	struct read_op *op = container_of(read, struct read_op, read);
+	struct fs_call *call;
+
+	if (read->status == -ESTALE) {
+		read_stale(op, read->pins.stored->etag);
+		return;
+	}
+	if (read->status < 0) {
+		read_fail(op, read->status, read->err);
+		return;
+	}
+	call = call_claim(op->handle->all->fs, &op->slot);
+	if (call) {
+		call->data = read->data;
+		call_answer(call, 0);
+	}
+	read_free(op);
+}
+
+/* Read the stored version. */
+static void read_stored(struct read_op *op)
+{
+	struct stored *stored = handle_stored(op->handle);
+
+	if (!stored) {
+		read_fail(op, -ESTALE, NULL);
+		return;
+	}
+	op->read.offset = op->offset;
+	op->read.size = op->size;
+	op->read.done = read_done;
+	reader_read(&op->handle->reader, stored, &op->read);
+	stored_unref(stored);
+}
+
+/* go(): run a read from its beginning. */
+static void read_go(struct content_wait *wait)
+{
+	struct read_op *op = container_of(wait, struct read_op, wait);
+	struct content *content = op->handle->content;
+	struct fs_call *call;
+	struct err err = {0};
+	enum content_step step;
+	int status = 0;
+
+	{
+		WITH_LOCK(&content->lock);
+		step = content->step;
+		if (step == CONTENT_COMMITTING) {
+			list_append(&content->waits, &op->wait.link);
+			return;
+		}
+		if (step == CONTENT_FAILED)
+			status = content_latched_locked(content, &err);
+	}
+	if (step == CONTENT_CLEAN) {
+		read_stored(op);
+		return;
+	}
+	if (status < 0) {
+		read_fail(op, status, &err);
+		return;
+	}
+	call = call_claim(op->handle->all->fs, &op->slot);
+	if (call)
+		content_read_back(content, call, op->offset, op->size);
+	read_free(op);
+}
+
+void fs_read(struct fs *fs, struct fs_call *call, struct fs_handle *handle,
+             uint64_t offset, size_t size)
+{
+	struct read_op *op;
+
+	call->err.code = 0;
+	call->data = (struct chain){0};
+	if (!handle->reads) {
+		call_answer(call, -EBADF);
+		return;
+	}
+	op = calloc(1, sizeof(*op));
+	if (!op) {
+		call_answer(call, -ENOMEM);
+		return;
+	}
+	op->handle = handle_ref(handle);
+	op->wait.go = read_go;
+	op->offset = offset;
+	op->size = size;
+	if (call_park(fs, call, &op->slot)) {
+		read_go(&op->wait);
+		return;
+	}
+	read_free(op);
+	call_answer(call, -EINTR);
+}
+
+/* ---- write, fsync ---- */
+
+void fs_write(struct fs *fs, struct fs_call *call, struct fs_handle *handle,
+              uint64_t offset, struct slice data)
+{
+	(void)fs;
+	call->err.code = 0;
+	if (handle->writes)
+		content_write(handle->content, call, offset, data);
+	else
+		call_answer(call, -EBADF);
+}
+
+void fs_fsync(struct fs *fs, struct fs_call *call, struct fs_handle *handle)
+{
+	(void)fs;
+	call->err.code = 0;
+	content_fsync(handle->content, call);
+}
+
+/* ---- room, holes, copies ---- */
+
+/* Bytes of the file as it stands. */
+static uint64_t size_of(struct fs_handle *handle)
+{
+	struct inode *inode = handle->inode;
+
+	WITH_LOCK(&inode->lock);
+	return inode->attr.size;
+}
+
+/* How far the file can grow, or 0 when that is not known yet. */
+static uint64_t reach_of(struct content *content)
+{
+	WITH_LOCK(&content->lock);
+	return content->up ? upload_reach(content->up) : 0;
+}
+
+void fs_fallocate(struct fs *fs, struct fs_call *call, struct fs_handle *handle,
+                  int mode, uint64_t offset, uint64_t length)
+{
+	struct content *content = handle->content;
+	uint64_t reach = reach_of(content);
+	uint64_t end;
+
+	(void)fs;
+	call->err.code = 0;
+	if (!handle->writes) {
+		call_answer(call, -EBADF);
+		return;
+	}
+	if (__builtin_add_overflow(offset, length, &end) ||
+	    (reach > 0 && end > reach)) {
+		call_answer(call, err_set(&call->err, -EFBIG,
+		                          "no file here can get longer than "
+		                          "%llu bytes",
+		                          (unsigned long long)reach));
+		return;
+	}
+	/* Room needs no reserving; a file's length is its bytes. */
+	if (mode == FALLOC_FL_KEEP_SIZE || (mode == 0 && end <= size_of(handle))) {
+		call_answer(call, 0);
+		return;
+	}
+	{
+		WITH_LOCK(&content->lock);
+		(void)content_unsupported_locked(
+			content, &call->err,
+			mode == 0 ? "making a file longer than its bytes"
+				  : "punching, zeroing or moving ranges");
+	}
+	call_answer(call, -EOPNOTSUPP);
+}
+
+void fs_lseek(struct fs *fs, struct fs_call *call, struct fs_handle *handle,
+              uint64_t offset, int whence)
+{
+	uint64_t size = size_of(handle);
+
+	(void)fs;
+	call->err.code = 0;
+	if (whence != SEEK_DATA && whence != SEEK_HOLE) {
+		call_answer(call, -EINVAL);
+		return;
+	}
+	if (offset >= size) {
+		call_answer(call, -ENXIO);
+		return;
+	}
+	/* No file has holes yet, but for the one at its end. */
+	call->count = whence == SEEK_DATA ? offset : size;
+	call_answer(call, 0);
+}
+
+void fs_copy_file_range(struct fs *fs, struct fs_call *call,
+                        const struct fs_copy *copy)
+{
+	(void)fs;
+	(void)copy;
+	/* The caller falls back to reading and writing. */
+	call_answer(call, err_set(&call->err, -EOPNOTSUPP,
+	                          "copying on the server is not supported "
+	                          "yet"));
+}
