@@ -2,11 +2,10 @@
 /*
  * All contents of a mount, their references, and what the naming side asks.
  */
-#include "content_state.h"
-
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "content_state.h"
 #include "key.h"
 
 #include <assert.h>

@@ -15,7 +15,7 @@
 
 struct base_ask {
 	struct ask ask;
-	struct turn turn; /* nobody of us changes the key meanwhile */
+	struct turn turn;        /* nobody of us changes the key meanwhile */
 	struct content *content; /* shares */
 	char *key;
 	uint64_t moment;

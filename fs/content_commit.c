@@ -287,11 +287,9 @@ void content_settle(struct content *content)
 
 	{
 		WITH_LOCK(&content->lock);
-		if (content->writers > 0 ||
-		    content->step == CONTENT_COMMITTING)
+		if (content->writers > 0 || content->step == CONTENT_COMMITTING)
 			return;
-		revert = content->step == CONTENT_FAILED &&
-		         !content->abandoned;
+		revert = content->step == CONTENT_FAILED && !content->abandoned;
 		content->base = BASE_NONE;
 		if (content->step == CONTENT_FAILED || content->abandoned) {
 			content->step = CONTENT_CLEAN;

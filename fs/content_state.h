@@ -95,11 +95,11 @@ struct content {
 
 	struct fs_process opener; /* lock: who opened it for writing last */
 
-	enum content_base base;          /* lock */
-	bool base_ours;                  /* lock: it was inode->attr.etag */
-	char base_etag[STORE_ETAG_MAX];  /* lock: "" = there is none */
-	struct err base_err;             /* lock: of BASE_FAILED */
-	int base_check;                  /* lock: inode_checked()'s answer */
+	enum content_base base;         /* lock */
+	bool base_ours;                 /* lock: it was inode->attr.etag */
+	char base_etag[STORE_ETAG_MAX]; /* lock: "" = there is none */
+	struct err base_err;            /* lock: of BASE_FAILED */
+	int base_check;                 /* lock: inode_checked()'s answer */
 
 	struct stored *stored; /* lock: the version being read, or NULL */
 };

@@ -47,8 +47,7 @@ enum truncate {
 
 /* Decide, and cut; *ret_up is to be dropped. */
 static enum truncate truncate_locked(struct truncate_op *op, uint64_t stored,
-                                     struct upload **ret_up,
-                                     struct err *reterr)
+                                     struct upload **ret_up, struct err *reterr)
 {
 	struct content *content = op->content;
 	uint64_t size = content->step == CONTENT_CLEAN ? stored : content->size;

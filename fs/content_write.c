@@ -64,8 +64,8 @@ static void reap_locked(struct content *content, struct list *reaped)
 	if (content->up)
 		upload_reap(content->up, &fresh);
 	list_for_each(node, &fresh)
-		content->size -= container_of(node, struct upload_write, link)
-		                         ->data.len;
+		content->size -=
+			container_of(node, struct upload_write, link)->data.len;
 	list_splice(reaped, &fresh);
 }
 
@@ -86,8 +86,8 @@ static int check_place_locked(struct content *content,
                               const struct write_op *op, uint64_t stored_size,
                               struct err *reterr)
 {
-	uint64_t size = content->step == CONTENT_CLEAN ? stored_size
-	                                               : content->size;
+	uint64_t size =
+		content->step == CONTENT_CLEAN ? stored_size : content->size;
 	uint64_t end;
 
 	if (__builtin_add_overflow(op->offset, op->write.data.len, &end))
@@ -95,8 +95,9 @@ static int check_place_locked(struct content *content,
 	if (content->step == CONTENT_CLEAN && size > 0)
 		return content_unsupported_locked(
 			content, reterr,
-			op->offset >= size ? "appending to a stored file"
-					   : "changing a part of a stored file");
+			op->offset >= size
+				? "appending to a stored file"
+				: "changing a part of a stored file");
 	if (op->offset < size)
 		return content_unsupported_locked(content, reterr,
 		                                  "writing over bytes that "

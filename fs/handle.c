@@ -190,8 +190,8 @@ void handle_answer_open(struct fs_call *call, struct fs_handle *handle)
 	}
 	/* What is being written is read from our buffers, not from pages. */
 	call->direct_io = !handle->reads || (!handle->writes && !clean);
-	call->keep_cache = handle->reads && clean &&
-	                   pages_are_right(handle->inode);
+	call->keep_cache =
+		handle->reads && clean && pages_are_right(handle->inode);
 	call->handle = handle;
 	if (handle->wants_entry) {
 		inode_entry(handle->inode, &call->entry);

@@ -72,9 +72,9 @@ static struct commit_facts gather(struct flush_op *op)
 		return facts;
 	}
 	facts.caller_opened = same_process(&caller, &opener);
-	facts.opener_alive = facts.caller_opened ||
-	                     (opener.tgid != 0 &&
-	                      callers->alive(callers, &opener));
+	facts.opener_alive =
+		facts.caller_opened ||
+		(opener.tgid != 0 && callers->alive(callers, &opener));
 	facts.exit_code = callers->exit_code(callers, &caller);
 	facts.descriptors =
 		count_descriptors(callers, op->handle->inode, &caller);
@@ -138,8 +138,8 @@ static enum flush obey_locked(struct flush_op *op, enum commit_verdict verdict,
 		return FLUSH_ANSWER;
 	case COMMIT_KEEP:
 	case COMMIT_ABORT:
-		*ret_up = give_up_locked(content, verdict == COMMIT_KEEP,
-		                         reterr);
+		*ret_up =
+			give_up_locked(content, verdict == COMMIT_KEEP, reterr);
 		return FLUSH_ANSWER;
 	case COMMIT_NOW:
 		break;

@@ -244,7 +244,8 @@ void fs_fallocate(struct fs *fs, struct fs_call *call, struct fs_handle *handle,
 		return;
 	}
 	/* Room needs no reserving; a file's length is its bytes. */
-	if (mode == FALLOC_FL_KEEP_SIZE || (mode == 0 && end <= size_of(handle))) {
+	if (mode == FALLOC_FL_KEEP_SIZE ||
+	    (mode == 0 && end <= size_of(handle))) {
 		call_answer(call, 0);
 		return;
 	}

@@ -128,8 +128,8 @@ static inline void rig_callers_init(struct rig_callers *c)
 		.exit_code = rig_exit_code,
 	};
 	for (int i = 0; i < 4; i++)
-		c->process[i] = (struct fs_process){.tgid = 100 + i,
-		                                    .starttime = 5};
+		c->process[i] =
+			(struct fs_process){.tgid = 100 + i, .starttime = 5};
 }
 
 /* The mount itself. */
@@ -243,8 +243,8 @@ static inline void rig_read_done(struct fs_call *call)
 
 static inline struct rig_call rig_call(int tid)
 {
-	return (struct rig_call){.call = {.who = {.tid = tid},
-	                                  .done = rig_done}};
+	return (struct rig_call){
+		.call = {.who = {.tid = tid}, .done = rig_done}};
 }
 
 /* A call that must be answered by now. Returns its status. */

@@ -74,8 +74,8 @@ static void writes_of_any_size_make_the_same_object(void **state)
 		rig_init(&rig, NULL);
 		assert_int_equal(rig_create(&rig, "f", WR, 1, &handle), 0);
 		for (uint64_t at = 0; at < total; at += sizes[i]) {
-			uint64_t n = total - at < sizes[i] ? total - at
-			                                   : sizes[i];
+			uint64_t n =
+				total - at < sizes[i] ? total - at : sizes[i];
 
 			assert_int_equal(rig_write(&rig, handle, at, n), 0);
 		}
@@ -117,10 +117,8 @@ static void a_second_overwrite_follows_the_first(void **state)
 	rig_put(&rig, "f", 100);
 	id = rig_lookup(&rig, "f");
 	for (unsigned i = 1; i <= 3; i++) {
-		assert_int_equal(rig_open(&rig, id, O_WRONLY | O_TRUNC, &c),
-		                 0);
-		assert_int_equal(rig_write(&rig, c.call.handle, 0, 200 * i),
-		                 0);
+		assert_int_equal(rig_open(&rig, id, O_WRONLY | O_TRUNC, &c), 0);
+		assert_int_equal(rig_write(&rig, c.call.handle, 0, 200 * i), 0);
 		assert_int_equal(rig_close(&rig, c.call.handle), 0);
 		rig_check(&rig, "f", 200 * i);
 	}
@@ -232,8 +230,8 @@ static void an_empty_stored_file_can_be_written_from_its_beginning(void **state)
 	rig_end(&rig);
 }
 
-static void buffered_bytes_can_be_read_back_and_sent_ones_are_ebusy(
-	void **state)
+static void
+buffered_bytes_can_be_read_back_and_sent_ones_are_ebusy(void **state)
 {
 	struct fs_handle *handle;
 	struct rig rig;
@@ -495,7 +493,8 @@ int main(void)
 		cmocka_unit_test(
 			fsync_brings_bytes_to_the_store_without_publishing),
 		cmocka_unit_test(an_unlinked_file_is_never_published),
-		cmocka_unit_test(a_file_may_be_renamed_until_something_was_sent),
+		cmocka_unit_test(
+			a_file_may_be_renamed_until_something_was_sent),
 		cmocka_unit_test(read_only_buckets_refuse_to_be_written),
 		cmocka_unit_test(room_and_holes_are_answered_honestly),
 		cmocka_unit_test(a_stream_too_long_is_efbig_with_the_figure),
