@@ -126,9 +126,9 @@ static bool same_meta(const struct attr_meta *a, const struct attr_meta *b)
 		return false;
 	for (size_t i = 0; i < attr_meta_count(a); i++)
 		if (strcmp(attr_meta_at(a, i)->name,
-		           attr_meta_at(b, i)->name) ||
+		           attr_meta_at(b, i)->name) != 0 ||
 		    strcmp(attr_meta_at(a, i)->value,
-		           attr_meta_at(b, i)->value))
+		           attr_meta_at(b, i)->value) != 0)
 			return false;
 	return true;
 }

@@ -116,7 +116,7 @@ static int restart_locked(struct fs_dir *dir)
 	return add_page_locked(dir) ? 0 : -ENOMEM;
 }
 
-static void page_done(struct ask *ask);
+static void page_done(struct ask *base);
 
 /* A request for the page of that number; NULL: out of memory. */
 static struct page_ask *page_ask_locked(struct fs_dir *dir, size_t number)

@@ -308,7 +308,7 @@ static bool can_keep(const struct local_level *level)
 
 		if (entry->len > LOCAL_NAME_MAX - 1 ||
 		    local_name_is_long(local_entry_text(level, entry),
-		                       entry->len - (entry->is_dir ? 1u : 0u)))
+		                       entry->len - (entry->is_dir ? 1U : 0U)))
 			return false; /* lies in a directory of its own */
 	}
 	return true;

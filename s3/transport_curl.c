@@ -88,6 +88,7 @@ static int on_seek(void *ctx, curl_off_t offset, int origin)
 }
 
 /* Connected, nothing of the request sent yet: the last moment to say no. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): curl wants these types */
 static int on_request(void *ctx, char *peer_ip, char *own_ip, int peer_port,
                       int own_port)
 {

@@ -28,10 +28,10 @@ static inline void lock_dropp(pthread_mutex_t **lock)
 		(void)pthread_mutex_unlock(*lock);
 }
 
-#define LOCK_JOIN_(a, b) a##b
-#define LOCK_NAME_(line) LOCK_JOIN_(with_lock_, line)
-#define WITH_LOCK(lock)                                               \
-	cleanup(lock_dropp) __attribute__((unused)) pthread_mutex_t * \
-	LOCK_NAME_(__LINE__) = lock_hold(lock)
+#define LOCK_JOIN(a, b) a##b
+#define LOCK_NAME(line) LOCK_JOIN(with_lock_, line)
+#define WITH_LOCK(lock)                                                         \
+	cleanup(lock_dropp) __attribute__((unused)) pthread_mutex_t *LOCK_NAME( \
+		__LINE__) = lock_hold(lock)
 
 #endif

@@ -268,7 +268,7 @@ void fs_cancel(struct fs *fs, struct fs_call *call);
  */
 void fs_lookup(struct fs *fs, struct fs_call *call, uint64_t parent,
                const char *name);
-void fs_forget(struct fs *fs, uint64_t nodeid, uint64_t count);
+void fs_forget(struct fs *fs, uint64_t nodeid, uint64_t lookups);
 void fs_getattr(struct fs *fs, struct fs_call *call, uint64_t nodeid);
 /* set is of enum fs_set; handle may be NULL. */
 void fs_setattr(struct fs *fs, struct fs_call *call, uint64_t nodeid,

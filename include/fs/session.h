@@ -58,7 +58,7 @@ void session_detach(struct session *session);
  * "keeper" thread holds the mount root open, so that umount(8) says "target is
  * busy".
  */
-void session_unsettled(void *session, bool busy);
+void session_unsettled(void *ctx, bool busy);
 
 /* What the process table knows, for fs_parts.callers. */
 struct fs_callers session_callers(void);
