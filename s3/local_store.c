@@ -315,6 +315,7 @@ static void local_destroy(struct object_store *store)
 	local_free(local_of(store));
 }
 
+/* The verbs behind the waist. */
 static const struct object_store_ops local_ops = {
 	.name = "local",
 	.submit = local_submit,

@@ -4,11 +4,18 @@
  * file:///dir).
  *
  * DIR/BUCKET/key/as/path holds each object as a plain file whose ETag, headers
- * and metadata are in one extended attribute ("user.porterfs", JSON); a file
- * that somebody put there by hand is an object too.  Uploads live in
- * DIR/.porterfs/BUCKET/UPLOAD_ID/ until they are completed.  Everything
- * becomes visible by rename after fsync, so a crash leaves old or new, never
- * half.  SPEC.md has the layout.
+ * and metadata are in one extended attribute ("user.porterfs", JSON).  A file
+ * that somebody put there by hand is an object too, unless its name has a "%"
+ * that is not ours (s3/local_path.h says how keys become names); its ETag is
+ * made of its size, time and inode, and so is that of an object which was
+ * changed by hand.  Links and special files are no objects and are never
+ * followed.
+ *
+ * Uploads live in DIR/.porterfs/BUCKET/UPLOAD_ID/ until they are completed,
+ * what is being written in DIR/.porterfs/.tmp/.  Everything becomes visible by
+ * rename after fsync, so a crash leaves old or new, never half.  Several stores
+ * and processes may share a directory: conditions hold among them, and a start
+ * removes only what dead ones left.  SPEC.md has the layout.
  */
 #ifndef PORTER_S3_LOCAL_H
 #define PORTER_S3_LOCAL_H

@@ -186,7 +186,7 @@ struct store_delete_many {
 struct store_list {
 	const char *prefix;      /* "" = all */
 	const char *delimiter;   /* "/" or NULL */
-	const char *start_after; /* NULL = from the beginning */
+	const char *start_after; /* only entries above it; NULL = all */
 	const char *token;       /* continuation; NULL = first page */
 	unsigned max_keys;       /* 1..1000, 0 = 1000 */
 
