@@ -136,8 +136,11 @@ bool doomed_take(struct bucket *bucket, const char *key,
 	return true;
 }
 
-/* The end of a DELETE: 0, or the failure that shows the name again. */
-static void doom_end(struct doom *doom, int status)
+/*
+ * The end of a DELETE: gone, or with status 0 somebody else's version is there,
+ * or a failure that shows the name again.
+ */
+static void doom_end(struct doom *doom, int status, bool gone)
 {
 	struct fs *fs = doom->bucket->fs;
 	struct meta_name name = inode_name(doom->bucket, doom->key);
@@ -152,7 +155,7 @@ static void doom_end(struct doom *doom, int status)
 		          "last release: %s",
 		          doom->key, doom->bucket->name,
 		          doom->ask.req.err.text);
-	if (status == 0 &&
+	if (gone &&
 	    overlay_get(doom->bucket->overlay, doom->key) == OVERLAY_HIDDEN)
 		meta_cache_change(fs->cache, &name, &absent);
 	else /* the name came back, or was given to something new */
@@ -171,7 +174,10 @@ static void deleted(struct ask *ask)
 	struct doom *doom = container_of(ask, struct doom, ask);
 	int status = ask->req.status;
 
-	doom_end(doom, status == -ENOENT || status == -ESTALE ? 0 : status);
+	if (status == -ENOENT || status == -ESTALE)
+		doom_end(doom, 0, status == -ENOENT);
+	else
+		doom_end(doom, status, status == 0);
 }
 
 /* Send the DELETE. */
@@ -196,7 +202,8 @@ static void looked(struct ask *ask)
 	if (status == 0 && strcmp(ask->req.info.etag, doom->etag) == 0)
 		send_delete(doom);
 	else
-		doom_end(doom, status == -ENOENT ? 0 : status);
+		doom_end(doom, status == -ENOENT ? 0 : status,
+		         status == -ENOENT);
 }
 
 /* It is our turn. */

@@ -92,10 +92,12 @@ static void cache_locked(struct inode *inode)
 		.attr = inode->attr,
 	};
 
-	if (inode_linked(inode))
+	if (inode_linked(inode)) {
 		meta_cache_change(cache, &name, &meta);
-	else
+		meta_cache_extend(cache, &name, meta.fresh_ms);
+	} else {
 		meta_cache_change(cache, &name, NULL);
+	}
 	overlay_clear(inode->bucket->overlay, inode->key, OVERLAY_LOCAL);
 }
 
@@ -324,6 +326,7 @@ int inode_create(struct inode *parent, const char *name, uint32_t mode,
 		.attr = &attr,
 		.local = true,
 	};
+	struct meta_name made;
 	struct inode *inode;
 
 	do {
@@ -339,6 +342,8 @@ int inode_create(struct inode *parent, const char *name, uint32_t mode,
 		inode_unref(inode);
 		return r;
 	}
+	made = inode_name(bucket, key);
+	meta_cache_extend(bucket->fs->cache, &made, fresh_from_now(inode));
 	*ret = inode;
 	return 0;
 }

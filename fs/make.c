@@ -19,7 +19,6 @@
 /* One object being made. */
 struct make {
 	struct errand errand;
-	struct inode *parent; /* shares */
 	enum meta_kind kind;
 	struct attr attr;
 	struct attr_headers headers;
@@ -36,7 +35,6 @@ static void make_free(struct make *make)
 	if (!make)
 		return;
 	attr_headers_release(&make->headers);
-	inode_unref(make->parent);
 	free(make->target);
 	free(make->object);
 	free(make->key);
@@ -51,7 +49,6 @@ static void learn_made(struct make *make)
 	struct fs *fs = bucket->fs;
 	struct meta_cache *cache = fs->cache;
 	const struct meta_name name = inode_name(bucket, make->key);
-	const struct meta_name parent = inode_name(bucket, make->parent->key);
 	uint64_t now = clock_ms(fs->parts.clock);
 	const struct meta meta = {
 		.kind = make->kind,
@@ -61,7 +58,7 @@ static void learn_made(struct make *make)
 	};
 
 	meta_cache_change(cache, &name, &meta);
-	meta_cache_extend(cache, &parent, meta.fresh_ms);
+	meta_cache_extend(cache, &name, meta.fresh_ms);
 	if (make->kind != META_DIR)
 		return;
 
@@ -228,7 +225,6 @@ static int make_new(struct inode *parent, const char *name,
 	make->object = dir ? key_as_dir(make->key) : strdup(make->key);
 	if (!make->object)
 		return -ENOMEM;
-	make->parent = inode_ref(parent);
 	make->kind = dir ? META_DIR : META_FILE;
 	make->errand.bucket = bucket;
 	make->errand.go = make_go;

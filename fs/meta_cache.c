@@ -395,12 +395,12 @@ void meta_cache_whole(struct meta_cache *cache, const struct meta_name *dir,
 	record->big_ms = 0;
 }
 
-void meta_cache_extend(struct meta_cache *cache, const struct meta_name *dir,
+void meta_cache_extend(struct meta_cache *cache, const struct meta_name *name,
                        uint64_t fresh_ms)
 {
 	WITH_LOCK(&cache->lock);
-	struct dir_record *record =
-		find_dir_locked(cache, dir->bucket, dir->key, strlen(dir->key));
+	struct dir_record *record = find_dir_locked(
+		cache, name->bucket, name->key, key_parent_len(name->key));
 
 	if (!record || clock_ms(cache->clock) >= record->whole.fresh_ms)
 		return;

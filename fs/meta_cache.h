@@ -111,8 +111,9 @@ struct meta_whole {
 void meta_cache_whole(struct meta_cache *cache, const struct meta_name *dir,
                       const struct meta_whole *whole);
 
-/* We made a name in it: if it is known whole now, so it is until fresh_ms. */
-void meta_cache_extend(struct meta_cache *cache, const struct meta_name *dir,
+/* We made that name: if its directory is known whole now, so it is until
+ * fresh_ms. */
+void meta_cache_extend(struct meta_cache *cache, const struct meta_name *name,
                        uint64_t fresh_ms);
 
 /* It has more names than one page of a listing holds; believed until then. */

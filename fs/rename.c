@@ -31,7 +31,6 @@ struct move {
 	struct turn second;   /* and of the other one */
 	struct find find;     /* of the target, where it must be known */
 	struct inode *inode;  /* shares; the file */
-	struct inode *parent; /* shares; the new one */
 	struct attr attr;     /* of the file; after the copy, of the copy */
 	char etag[STORE_ETAG_MAX]; /* the version that moves */
 	char *from;
@@ -46,7 +45,6 @@ static void move_free(struct move *move)
 	if (!move)
 		return;
 	attr_release(&move->attr);
-	inode_unref(move->parent);
 	inode_unref(move->inode);
 	free(move->from);
 	free(move->to);
@@ -180,7 +178,6 @@ static int tell_moved(struct move *move, bool from_is_gone)
 	struct fs *fs = bucket->fs;
 	const struct meta_name from = inode_name(bucket, move->from);
 	const struct meta_name to = inode_name(bucket, move->to);
-	const struct meta_name parent = inode_name(bucket, move->parent->key);
 	uint64_t now = clock_ms(fs->parts.clock);
 	const struct meta there = {
 		.kind = META_FILE,
@@ -206,7 +203,7 @@ static int tell_moved(struct move *move, bool from_is_gone)
 	meta_cache_change(fs->cache, &to, &there);
 	(void)pthread_mutex_unlock(&inode->lock);
 	overlay_clear(bucket->overlay, move->to, OVERLAY_HIDDEN);
-	meta_cache_extend(fs->cache, &parent, there.fresh_ms);
+	meta_cache_extend(fs->cache, &to, there.fresh_ms);
 	return r;
 }
 
@@ -304,6 +301,7 @@ static void copied(struct ask *ask)
 	int status = ask_status(ask);
 	bool same = strcmp(req->info.etag, move->etag) == 0;
 
+	ask->req.if_none_match = NULL;
 	if (status == 0 && same)
 		delete_old(move);
 	else if (status == 0 || (req->maybe_applied && status != -EINTR))
@@ -325,6 +323,8 @@ static void send_copy(struct move *move)
 		.source_key = move->from,
 		.source_if_match = move->etag[0] ? move->etag : NULL,
 	};
+	if (move->no_replace && store_limits(bucket->store)->copy_conditions)
+		ask->req.if_none_match = "*";
 	ask->done = copied;
 	ask_submit(bucket, ask);
 }
@@ -524,7 +524,6 @@ void fs_rename(struct fs *fs, struct fs_call *call,
 
 	struct move *going = take(&move);
 
-	going->parent = inode_ref(to);
 	going->no_replace = rename->flags & RENAME_NOREPLACE;
 	going->errand.bucket = from->bucket;
 	going->errand.go = move_go;

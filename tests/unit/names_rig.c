@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: MIT */
+#include "names_rig.h"
+
+#include "base/clock.h"
+#include "base/exec.h"
+#include "base/lock.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "content.h"
+#include "key.h"
+#include "notify.h"
+#include "turn.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- instead of the writing side ---- */
+
+static atomic_uint abandoned;
+static atomic_int rename_status;
+
+int contents_new(struct fs *fs, struct contents **ret)
+{
+	(void)fs;
+	*ret = NULL;
+	return 0;
+}
+
+unsigned contents_writing(struct contents *contents)
+{
+	(void)contents;
+	return 0;
+}
+
+void contents_abort(struct contents *contents)
+{
+	(void)contents;
+}
+
+void contents_free(struct contents *contents)
+{
+	(void)contents;
+}
+
+bool content_busy(struct inode *inode)
+{
+	WITH_LOCK(&inode->lock);
+
+	return inode->content && inode->local;
+}
+
+void content_truncate(struct inode *inode, struct fs_call *call,
+                      struct fs_handle *handle, uint64_t size)
+{
+	(void)handle;
+	inode_changed(inode, size);
+	call->status = 0;
+	call->done(call);
+}
+
+void content_abandon(struct inode *inode)
+{
+	(void)inode;
+	abandoned++;
+}
+
+int content_may_rename(struct inode *inode, struct err *reterr)
+{
+	(void)inode;
+	if (rename_status < 0)
+		return err_set(reterr, rename_status, "parts were sent");
+	return 0;
+}
+
+unsigned rig_abandoned(void)
+{
+	return abandoned;
+}
+
+void rig_refuse_rename(int status)
+{
+	rename_status = status;
+}
+
+/* ---- the kernel ---- */
+
+static void note(struct rig *rig, const char *what, uint64_t nodeid,
+                 const char *name)
+{
+	WITH_LOCK(&rig->lock);
+
+	str_addf(&rig->told, "%s %llu%s%s\n", what, (unsigned long long)nodeid,
+	         name[0] ? " " : "", name);
+}
+
+static void inval_inode(struct fs_kernel *kernel, uint64_t nodeid)
+{
+	note(container_of(kernel, struct rig, kernel), "inode", nodeid, "");
+}
+
+static void inval_entry(struct fs_kernel *kernel, uint64_t parent,
+                        const char *name)
+{
+	note(container_of(kernel, struct rig, kernel), "entry", parent, name);
+}
+
+char *rig_told(struct rig *rig)
+{
+	notify_drain(rig->fs->notify);
+
+	WITH_LOCK(&rig->lock);
+	char *told = strdup(str_text(&rig->told));
+
+	str_reset(&rig->told);
+	return told;
+}
+
+/* ---- the mount ---- */
+
+static void unsettled(void *ctx, bool busy)
+{
+	struct rig *rig = ctx;
+
+	rig->busy = busy;
+}
+
+static void quiet(void *ctx, enum log_level level, const char *line)
+{
+	(void)ctx, (void)level, (void)line;
+}
+
+/* What the store can do. */
+static struct store_limits limits_of(const struct rig_config *config)
+{
+	return (struct store_limits){
+		.profile = "test",
+		.parts_max = 10000,
+		.part_min = 5 << 20,
+		.part_max = UINT64_C(5) << 30,
+		.put_max = UINT64_C(5) << 30,
+		.copy_max =
+			config->copy_max ? config->copy_max : UINT64_C(5) << 30,
+		.object_max = UINT64_C(5) << 40,
+		.meta_max = 2048,
+		.put_if_none_match = true,
+		.put_if_match = !config->old_store,
+		.complete_conditions = !config->old_store,
+		.copy_source_match = !config->old_store,
+		.delete_if_match = !config->old_store,
+		.complete_gives_etag = true,
+	};
+}
+
+void rig_init(struct rig *rig, const struct rig_config *config)
+{
+	static const struct rig_config plain;
+	const struct rig_config *c = config ? config : &plain;
+	const struct store_limits limits = limits_of(c);
+	const struct fake_store_config store = {
+		.mode = c->mode,
+		.latency_ms = c->latency_ms,
+		.limits = &limits,
+	};
+
+	memset(rig, 0, sizeof(*rig));
+	rig->busy = -1;
+	(void)pthread_mutex_init(&rig->lock, NULL);
+	fake_clock_init(&rig->clock);
+	assert_int_equal(timers_new_manual(&rig->clock.clock, &rig->timers), 0);
+	rig->fake = fake_store_new(&store);
+	assert_non_null(rig->fake);
+	rig->fault = fault_store_new(fake_store_object_store(rig->fake),
+	                             rig->timers);
+	assert_non_null(rig->fault);
+
+	const struct fs_bucket_config buckets[] = {
+		{
+			.name = "b",
+			.store = fault_store_object_store(rig->fault),
+			.identity = "test/b",
+			.mode = c->bucket_mode,
+			.attrs = c->attrs,
+			.cache_ttl_ms = c->no_ttl ? 0 : 3600000,
+		},
+		{.name = "broken", .broken = -EACCES, .identity = "test/x"},
+	};
+	const struct fs_config fs = {
+		.buckets = buckets,
+		.bucket_count = 2,
+		.uid = 1000,
+		.gid = 1001,
+		.file_mode = 0644,
+		.dir_mode = 0755,
+		.negative_ttl_ms = 60000,
+		.seed = 7,
+	};
+	const struct fs_parts parts = {
+		.clock = c->real_clock ? clock_system() : &rig->clock.clock,
+		.timers = rig->timers,
+		.exec = exec_inline(),
+		.unsettled = unsettled,
+		.ctx = rig,
+	};
+
+	log_to_sink(quiet, NULL);
+	assert_int_equal(fs_new(&fs, &parts, &rig->fs, NULL), 0);
+	rig->kernel.inval_inode = inval_inode;
+	rig->kernel.inval_entry = inval_entry;
+	fs_set_kernel(rig->fs, &rig->kernel);
+	rig->top = rig->fs->buckets[0].root->nodeid;
+	rename_status = 0;
+}
+
+void rig_end(struct rig *rig)
+{
+	assert_true(rig->busy <= 0);
+	assert_int_equal(rig->fs->under_way, 0);
+	fake_store_set_mode(rig->fake, FAKE_INLINE);
+	(void)fake_store_run(rig->fake);
+	fs_free(rig->fs);
+	fault_store_free(rig->fault);
+	fake_store_free(rig->fake);
+	timers_free(rig->timers);
+	str_release(&rig->told);
+	(void)pthread_mutex_destroy(&rig->lock);
+	log_to_sink(NULL, NULL);
+}
+
+void rig_pass(struct rig *rig, uint64_t ms)
+{
+	(void)fake_clock_advance(&rig->clock, rig->timers, ms);
+}
+
+/* Write E for every ETag ("…" in quotes). */
+static void mask_etags(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from; from++) {
+		const char *end = *from == '"' ? strchr(from + 1, '"') : NULL;
+
+		*to++ = end ? 'E' : *from;
+		if (end)
+			from = end;
+	}
+	*to = 0;
+}
+
+char *rig_transcript(struct rig *rig)
+{
+	char *text = fake_store_take_transcript(rig->fake);
+
+	assert_non_null(text);
+	mask_etags(text);
+	return text;
+}
+
+void rig_asked(struct rig *rig, const char *expected)
+{
+	char *text = rig_transcript(rig);
+
+	assert_string_equal(text, expected);
+	free(text);
+}
+
+void rig_forget_asked(struct rig *rig)
+{
+	free(fake_store_take_transcript(rig->fake));
+}
+
+unsigned rig_count(struct rig *rig, enum store_verb verb)
+{
+	struct fake_stats stats;
+
+	fake_store_get_stats(rig->fake, &stats);
+	return (unsigned)stats.requests[verb];
+}
+
+/* ---- calls ---- */
+
+/* The call's done(): copies what lives in it only. */
+static void called(struct fs_call *call)
+{
+	struct rig_call *rc = container_of(call, struct rig_call, call);
+
+	if (call->status == 0 && rc->data_len == SIZE_MAX) {
+		rc->data_len = (size_t)chain_size(&call->data);
+		rc->data = calloc(1, rc->data_len + 1);
+		(void)chain_read(&call->data, 0, rc->data, rc->data_len);
+	}
+	assert_false(atomic_exchange(&rc->done, true));
+}
+
+void rig_call_init(struct rig *rig, struct rig_call *call)
+{
+	memset(call, 0, sizeof(*call));
+	call->rig = rig;
+	call->call.done = called;
+	call->call.status = 12345;
+	call->call.who.uid = 1000;
+	call->call.who.gid = 1001;
+}
+
+int rig_wait(struct rig_call *call)
+{
+	while (!call->done) {
+		if (fake_store_run(call->rig->fake) == 0)
+			(void)sched_yield();
+	}
+	return call->call.status;
+}
+
+void rig_call_end(struct rig_call *call)
+{
+	free(call->data);
+	call->data = NULL;
+}
+
+int rig_lookup(struct rig *rig, uint64_t parent, const char *name,
+               struct fs_entry *ret)
+{
+	struct rig_call call;
+
+	rig_call_init(rig, &call);
+	fs_lookup(rig->fs, &call.call, parent, name);
+	(void)rig_wait(&call);
+	if (ret)
+		*ret = call.call.entry;
+	return call.call.status;
+}
+
+uint64_t rig_walk(struct rig *rig, const char *path)
+{
+	uint64_t nodeid = rig->top;
+	char *copy = strdup(path);
+	char *rest = copy;
+
+	for (char *name; nodeid && (name = strsep(&rest, "/"));) {
+		struct fs_entry entry;
+
+		nodeid = rig_lookup(rig, nodeid, name, &entry) == 0
+		                 ? entry.nodeid
+		                 : 0;
+	}
+	free(copy);
+	return nodeid;
+}
+
+int rig_getattr(struct rig *rig, uint64_t nodeid, struct fs_attr *ret)
+{
+	struct rig_call call;
+
+	rig_call_init(rig, &call);
+	fs_getattr(rig->fs, &call.call, nodeid);
+	(void)rig_wait(&call);
+	if (ret)
+		*ret = call.call.entry.attr;
+	return call.call.status;
+}
+
+int rig_setattr(struct rig *rig, uint64_t nodeid, unsigned set,
+                const struct fs_attr *attr)
+{
+	struct rig_call call;
+
+	rig_call_init(rig, &call);
+	fs_setattr(rig->fs, &call.call, nodeid, NULL, set, attr);
+	return rig_wait(&call);
+}
+
+int rig_mkdir(struct rig *rig, uint64_t parent, const char *name, uint64_t *ret)
+{
+	struct rig_call call;
+
+	rig_call_init(rig, &call);
+	fs_mkdir(rig->fs, &call.call, parent, name, 0750);
+	if (rig_wait(&call) == 0 && ret)
+		*ret = call.call.entry.nodeid;
+	return call.call.status;
+}
+
+int rig_symlink(struct rig *rig, uint64_t parent, const char *name,
+                const char *target)
+{
+	struct rig_call call;
+
+	rig_call_init(rig, &call);
+	fs_symlink(rig->fs, &call.call, parent, name, target);
+	return rig_wait(&call);
+}
+
+int rig_unlink(struct rig *rig, uint64_t parent, const char *name)
+{
+	struct rig_call call;
+
+	rig_call_init(rig, &call);
+	fs_unlink(rig->fs, &call.call, parent, name);
+	return rig_wait(&call);
+}
+
+int rig_rmdir(struct rig *rig, uint64_t parent, const char *name)
+{
+	struct rig_call call;
+
+	rig_call_init(rig, &call);
+	fs_rmdir(rig->fs, &call.call, parent, name);
+	return rig_wait(&call);
+}
+
+int rig_rename(struct rig *rig, uint64_t parent, const char *name,
+               uint64_t new_parent, const char *new_name, unsigned flags)
+{
+	const struct fs_rename rename = {
+		.parent = parent,
+		.name = name,
+		.new_parent = new_parent,
+		.new_name = new_name,
+		.flags = flags,
+	};
+	struct rig_call call;
+
+	rig_call_init(rig, &call);
+	fs_rename(rig->fs, &call.call, &rename);
+	return rig_wait(&call);
+}
+
+/* A reader that takes a number of names at a time. */
+struct lister {
+	struct str names;
+	uint64_t next;
+	unsigned room;
+	unsigned got;
+};
+
+static bool take_name(void *ctx, const struct fs_dirent *dirent)
+{
+	struct lister *lister = ctx;
+
+	if (lister->room == 0)
+		return false;
+	lister->room--;
+	lister->got++;
+	lister->next = dirent->next;
+	if (strcmp(dirent->name, ".") != 0 && strcmp(dirent->name, "..") != 0)
+		str_addf(&lister->names, "%s%s\n", dirent->name,
+		         dirent->type == S_IFDIR   ? "/"
+		         : dirent->type == S_IFLNK ? "@"
+		                                   : "");
+	return true;
+}
+
+/* Read an open directory from offset 0 to its end. */
+static int read_all(struct rig *rig, struct fs_dir *dir, struct lister *lister)
+{
+	struct fs_readdir read = {.dir = dir, .fill = take_name};
+	int status;
+
+	read.ctx = lister;
+	do {
+		struct rig_call call;
+
+		lister->room = 100;
+		lister->got = 0;
+		read.offset = lister->next;
+		rig_call_init(rig, &call);
+		fs_readdir(rig->fs, &call.call, &read);
+		status = rig_wait(&call);
+	} while (status == 0 && lister->got > 0);
+	return status;
+}
+
+char *rig_ls(struct rig *rig, uint64_t nodeid, int *ret_status)
+{
+	struct lister lister = {0};
+	struct rig_call call;
+
+	rig_call_init(rig, &call);
+	fs_opendir(rig->fs, &call.call, nodeid);
+	*ret_status = rig_wait(&call);
+	if (*ret_status < 0)
+		return NULL;
+	*ret_status = read_all(rig, call.call.dir, &lister);
+	fs_releasedir(rig->fs, call.call.dir);
+	if (*ret_status < 0) {
+		str_release(&lister.names);
+		return NULL;
+	}
+	str_add(&lister.names, "");
+	return lister.names.data ? str_take(&lister.names) : strdup("");
+}
+
+/* ---- the writing side's part ---- */
+
+struct inode *rig_open(struct rig *rig, uint64_t nodeid)
+{
+	struct inode *inode = inode_get(rig->fs->inodes, nodeid);
+
+	assert_non_null(inode);
+	(void)pthread_mutex_lock(&inode->lock);
+	inode->content = (struct content *)rig; /* only ever compared to NULL */
+	(void)pthread_mutex_unlock(&inode->lock);
+	return inode;
+}
+
+void rig_close(struct inode *inode)
+{
+	(void)pthread_mutex_lock(&inode->lock);
+	inode->content = NULL;
+	(void)pthread_mutex_unlock(&inode->lock);
+	inode_unref(inode);
+}
+
+int rig_create(struct rig *rig, uint64_t parent, const char *name,
+               struct inode **ret)
+{
+	static const struct fs_who who = {.uid = 1000, .gid = 1001};
+	struct inode *dir = inode_get(rig->fs->inodes, parent);
+	int r;
+
+	assert_non_null(dir);
+	r = inode_create(dir, name, 0640, &who, ret);
+	inode_unref(dir);
+	if (r < 0)
+		return r;
+	inode_add_lookup(*ret);
+	(void)pthread_mutex_lock(&(*ret)->lock);
+	(*ret)->content = (struct content *)rig;
+	(void)pthread_mutex_unlock(&(*ret)->lock);
+	return 0;
+}
+
+void rig_write(struct inode *inode, const char *text)
+{
+	inode_changed(inode, strlen(text));
+}
+
+/* The store's request, done. */
+static void put_done(struct store_req *req)
+{
+	*(bool *)req->owner = true;
+}
+
+int rig_commit(struct rig *rig, struct inode *inode, const char *text)
+{
+	struct object_store *store = fault_store_object_store(rig->fault);
+	struct slice body = {.len = strlen(text)};
+	struct attr_headers headers = {0};
+	char etag[STORE_ETAG_MAX] = "";
+	bool done = false;
+	struct store_req req = {
+		.verb = STORE_PUT,
+		.key = inode->key,
+		.done = put_done,
+	};
+
+	body.data = (uint8_t *)strdup(text);
+	inode_changed(inode, body.len);
+	assert_int_equal(inode_headers(inode, "nonce", &headers), 0);
+	if (inode->attr.etag[0])
+		memcpy(etag, inode->attr.etag, sizeof(etag));
+	else if (inode->extra)
+		memcpy(etag, inode->extra->replaces, sizeof(etag));
+	req.if_match = etag[0] ? etag : NULL;
+	req.if_none_match = etag[0] ? NULL : "*";
+	req.owner = &done;
+	req.put.body = (struct chain){&body, 1};
+	req.put.headers = headers.headers;
+	store_submit(store, &req);
+	while (!done)
+		(void)fake_store_run(rig->fake);
+	req.info.size = body.len;
+	if (req.status == 0)
+		inode_committed(inode, &req.info);
+	else
+		inode_reverted(inode);
+	attr_headers_release(&headers);
+	free(body.data);
+	return req.status;
+}
