@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define LONG_DEADLINE_MS 600000 /* Complete and copies, unless told */
+#define PROBE_MS         15000  /* at most: a person waits for the answer */
 
 /* ---- the store's interface ---- */
 
@@ -368,9 +369,12 @@ int s3_client_new(struct s3_net *net, const struct s3_client_config *config,
 
 int s3_client_probe(struct object_store *store, struct err *reterr)
 {
+	struct s3_client *client = (struct s3_client *)store;
+	uint64_t budget = client->op_deadline_ms;
 	struct store_req req = {
 		.verb = STORE_LIST,
 		.list = {.prefix = "", .max_keys = 1},
+		.deadline_ms = budget < PROBE_MS ? budget : PROBE_MS,
 	};
 	int r = store_call(store, &req);
 

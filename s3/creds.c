@@ -221,7 +221,7 @@ int creds_new(const struct s3_creds_config *config, struct creds **ret,
 
 	if (r == 0)
 		r = fetch(creds, &keys, reterr);
-	if (r < 0)
+	if (!keys)
 		return r;
 	creds->present = counted_of(keys);
 	*ret = take(&creds);
@@ -272,6 +272,22 @@ static bool any_changed(struct creds *creds)
 	return changed;
 }
 
+/* Take keys in place of the present ones; false: they are the same. */
+static bool replace(struct creds *creds, struct creds_keys *keys)
+{
+	struct counted *old;
+
+	{
+		WITH_LOCK(&creds->lock);
+		old = creds->present;
+		if (same_keys(keys, &old->keys))
+			return false;
+		creds->present = counted_of(keys);
+	}
+	counted_unref(old);
+	return true;
+}
+
 int creds_refresh(struct creds *creds, bool force, struct err *reterr)
 {
 	WITH_LOCK(&creds->fetching);
@@ -282,18 +298,10 @@ int creds_refresh(struct creds *creds, bool force, struct err *reterr)
 
 	int r = fetch(creds, &keys, reterr);
 
-	if (r < 0)
+	if (!keys)
 		return r;
-
-	cleanup(counted_unrefp) struct counted *spare = counted_of(keys);
-	WITH_LOCK(&creds->lock);
-
-	if (same_keys(keys, &creds->present->keys))
-		return 0;
-
-	struct counted *old = creds->present;
-
-	creds->present = spare;
-	spare = old;
-	return 1;
+	if (replace(creds, keys))
+		return 1;
+	creds_keys_unref(keys);
+	return 0;
 }

@@ -347,12 +347,12 @@ static int read_shared(struct shared_provider *p, unsigned which,
 {
 	const char *path = p->paths[which];
 	char *text = NULL;
-	struct stat st;
+	struct stat st = {.st_mode = 0};
 
 	p->marks[which] = mark_of(path);
 	int r = read_text(path, &st, &text, reterr);
 
-	if (r < 0)
+	if (!text)
 		return r;
 	r = parse_ini(text, which == 1, p->profile, f);
 	wipe(text);

@@ -211,6 +211,19 @@ static int block_end(struct exchange *ex)
 	return r;
 }
 
+/* ASCII only, whatever the locale. */
+static char lower(char c)
+{
+	return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+/* Add a name in lower case. */
+static void add_lower(struct str *s, const char *name, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		str_add_char(s, lower(name[i]));
+}
+
 /* "Name: value": lower-case the name, trim the value. */
 static int header_line(struct exchange *ex, const char *line, size_t len)
 {
@@ -229,8 +242,7 @@ static int header_line(struct exchange *ex, const char *line, size_t len)
 
 	str_reset(&ex->name);
 	str_reset(&ex->value);
-	for (const char *p = line; p < colon; p++)
-		str_add_char(&ex->name, (char)tolower((unsigned char)*p));
+	add_lower(&ex->name, line, (size_t)(colon - line));
 	str_add_mem(&ex->value, value, (size_t)(end - value));
 	if (str_status(&ex->name) < 0 || str_status(&ex->value) < 0)
 		return exchange_stop(ex, -ENOMEM,
@@ -360,6 +372,21 @@ int exchange_watch(struct exchange *ex, uint64_t now_ms, uint64_t sent,
 	return exchange_stop(ex, -ETIMEDOUT,
 	                     "'%s' has not answered for %llu ms", request->host,
 	                     (unsigned long long)request->first_byte_ms);
+}
+
+int exchange_unconnected(const struct exchange *ex, int cause,
+                         struct err *reterr)
+{
+	const char *host = ex->call->request->host;
+
+	if (cause == ECONNREFUSED)
+		return err_set(reterr, -ECONNREFUSED,
+		               "connection to '%s' refused: nothing listens "
+		               "there",
+		               host);
+	return err_set(reterr, cause == ETIMEDOUT ? -ETIMEDOUT : -EHOSTUNREACH,
+	               "no connection to '%s'%s%s", host, cause ? ": " : "",
+	               cause ? strerrordesc_np(cause) : "");
 }
 
 int exchange_timeout(const struct exchange *ex, uint64_t now_ms,

@@ -98,6 +98,10 @@ int exchange_seek(struct exchange *ex, uint64_t offset);
 int exchange_watch(struct exchange *ex, uint64_t now_ms, uint64_t sent,
                    uint64_t got);
 
+/* No connection came to be, the system says why. Returns -errno. */
+int exchange_unconnected(const struct exchange *ex, int cause,
+                         struct err *reterr);
+
 /* It took too long: to connect, or as a whole. Returns -ETIMEDOUT. */
 int exchange_timeout(const struct exchange *ex, uint64_t now_ms,
                      struct err *reterr);

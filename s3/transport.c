@@ -144,23 +144,28 @@ static void drop_cancelled(struct loop *loop)
 }
 
 /*
- * Do what was asked until nothing is, then fall asleep.  Returns false when it
- * is time to end.
+ * Take new orders into the backlog.  False: there are none, and the loop is
+ * marked asleep.
  */
-static bool take_orders(struct loop *loop)
+static bool fetch_orders(struct loop *loop, bool *cancels)
 {
-	for (;;) {
-		bool cancels;
-		{
-			WITH_LOCK(&loop->transport->lock);
-			if (list_empty(&loop->incoming) && !loop->cancels) {
-				loop->asleep = true;
-				return !loop->ending;
-			}
-			list_splice(&loop->backlog, &loop->incoming);
-			cancels = loop->cancels;
-			loop->cancels = false;
-		}
+	WITH_LOCK(&loop->transport->lock);
+	if (list_empty(&loop->incoming) && !loop->cancels) {
+		loop->asleep = true;
+		return false;
+	}
+	list_splice(&loop->backlog, &loop->incoming);
+	*cancels = loop->cancels;
+	loop->cancels = false;
+	return true;
+}
+
+/* Do what was asked until nothing is, then fall asleep. */
+static void take_orders(struct loop *loop)
+{
+	bool cancels;
+
+	while (fetch_orders(loop, &cancels)) {
 		if (cancels)
 			drop_cancelled(loop);
 		fill(loop);
@@ -216,6 +221,12 @@ static void turn(struct loop *loop)
 	fill(loop);
 }
 
+static bool is_ending(struct loop *loop)
+{
+	WITH_LOCK(&loop->transport->lock);
+	return loop->ending;
+}
+
 static void *loop_main(void *arg)
 {
 	struct loop *loop = arg;
@@ -223,7 +234,7 @@ static void *loop_main(void *arg)
 
 	(void)snprintf(name, sizeof(name), "s3/%u", loop->number);
 	(void)pthread_setname_np(pthread_self(), name);
-	while (take_orders(loop))
+	for (take_orders(loop); !is_ending(loop); take_orders(loop))
 		turn(loop);
 	return NULL;
 }
@@ -291,18 +302,23 @@ static void transport_cancel(struct http_transport *base,
 		(void)eventfd_write(loop->bell, 1);
 }
 
+/* Tell the thread to end, and wait until it has. */
+static void loop_stop(struct loop *loop)
+{
+	{
+		WITH_LOCK(&loop->transport->lock);
+		assert(loop->load == 0);
+		loop->ending = true;
+	}
+	(void)eventfd_write(loop->bell, 1);
+	(void)pthread_join(loop->thread, NULL);
+}
+
 /* End the thread, then what it used. */
 static void loop_close(struct loop *loop)
 {
-	if (loop->started) {
-		{
-			WITH_LOCK(&loop->transport->lock);
-			assert(loop->load == 0);
-			loop->ending = true;
-		}
-		(void)eventfd_write(loop->bell, 1);
-		(void)pthread_join(loop->thread, NULL);
-	}
+	if (loop->started)
+		loop_stop(loop);
 	carrier_free(loop->carrier);
 	closep(&loop->config.epoll);
 	closep(&loop->bell);

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #define BIG_BODY     ((uint64_t)1 << 20) /* from here on large buffers pay */
 #define BIG_RIDES    16                  /* at once with large buffers */
@@ -101,6 +102,15 @@ static int on_request(void *ctx, char *peer_ip, char *own_ip, int peer_port,
 	return exchange_send(&ride->ex, peer_ip, plain_ok) < 0
 	               ? CURL_PREREQFUNC_ABORT
 	               : CURL_PREREQFUNC_OK;
+}
+
+/* A socket that no program we start inherits. */
+static curl_socket_t on_open(void *ctx, curlsocktype purpose,
+                             struct curl_sockaddr *a)
+{
+	(void)ctx;
+	(void)purpose;
+	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx,
@@ -209,6 +219,7 @@ static int set_callbacks(struct ride *ride)
 	bad += SET(ride, READDATA, ride);
 	bad += SET(ride, SEEKFUNCTION, on_seek);
 	bad += SET(ride, SEEKDATA, ride);
+	bad += SET(ride, OPENSOCKETFUNCTION, on_open);
 	bad += SET(ride, PREREQFUNCTION, on_request);
 	bad += SET(ride, PREREQDATA, ride);
 	return bad;
@@ -326,23 +337,6 @@ static int ride_load(struct ride *ride, uint64_t now)
 
 /* ---- why it failed ---- */
 
-/* No connection came to be: by the system's errno. */
-static int explain_connect(struct ride *ride, struct err *reterr)
-{
-	const char *host = ride->ex.call->request->host;
-	long code = 0;
-
-	(void)curl_easy_getinfo(ride->easy, CURLINFO_OS_ERRNO, &code);
-	if (code == ECONNREFUSED)
-		return err_set(
-			reterr, -ECONNREFUSED,
-			"connection to '%s' refused: nothing listens there",
-			host);
-	return err_set(reterr, code == ETIMEDOUT ? -ETIMEDOUT : -EHOSTUNREACH,
-	               "no connection to '%s': %s", host,
-	               code ? strerrordesc_np((int)code) : ride->detail);
-}
-
 /* curl's code as errno and sentence. */
 static int explain(struct ride *ride, CURLcode code, struct err *reterr)
 {
@@ -350,6 +344,9 @@ static int explain(struct ride *ride, CURLcode code, struct err *reterr)
 	const char *detail =
 		ride->detail[0] ? ride->detail : curl_easy_strerror(code);
 
+	long cause = 0;
+
+	(void)curl_easy_getinfo(ride->easy, CURLINFO_OS_ERRNO, &cause);
 	switch ((int)code) {
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return err_set(reterr, -EHOSTUNREACH,
@@ -358,7 +355,7 @@ static int explain(struct ride *ride, CURLcode code, struct err *reterr)
 		return err_set(reterr, -EHOSTUNREACH,
 		               "the proxy's name cannot be resolved");
 	case CURLE_COULDNT_CONNECT:
-		return explain_connect(ride, reterr);
+		return exchange_unconnected(&ride->ex, (int)cause, reterr);
 	case CURLE_OPERATION_TIMEDOUT:
 		return exchange_timeout(&ride->ex, now_ms(), reterr);
 	case CURLE_SEND_ERROR:
@@ -396,6 +393,8 @@ static void retire(struct ride *ride)
 	struct carrier *carrier = ride->carrier;
 
 	(void)curl_multi_remove_handle(carrier->multi, ride->easy);
+	if (ride->lines.data) /* may hold a session token */
+		explicit_bzero(ride->lines.data, ride->lines.len);
 	list_remove(&ride->link);
 	list_prepend(&carrier->idle, &ride->link);
 	carrier->count--;

@@ -27,8 +27,8 @@ struct s3_net_config {
 	unsigned threads;         /* event loops, 1 or 2 */
 	unsigned max_connections; /* to all endpoints together */
 	const char *ca_bundle;    /* file; NULL = the system's */
-	const char *proxy;        /* NULL = from the environment, as curl does */
-	bool allow_plaintext;     /* http:// beyond loopback */
+	const char *proxy;    /* NULL = from the environment, as curl does */
+	bool allow_plaintext; /* http:// beyond loopback */
 	const struct clock *clock;
 	struct timers *timers;
 	struct metrics *metrics; /* may be NULL */
@@ -65,14 +65,14 @@ struct s3_creds_config {
 };
 
 struct s3_client_config {
-	const char *name;     /* the directory's name, for messages */
+	const char *name; /* the directory's name, for messages */
 	const char *bucket;
 	const char *prefix;   /* keys are relative to it; NULL or "" = all */
 	const char *endpoint; /* "https://host[:port]"; NULL = AWS by region */
 	const char *region;   /* NULL = asked of the server */
 	enum s3_path_style path_style;
-	const char *profile;  /* store profile: NULL or "auto" = learnt */
-	const char *url;      /* AWS_URL: base of presigned URLs, or NULL */
+	const char *profile; /* store profile: NULL or "auto" = learnt */
+	const char *url;     /* AWS_URL: base of presigned URLs, or NULL */
 	struct s3_creds_config creds;
 
 	const char *sse;            /* NULL, "AES256", "aws:kms" */
@@ -102,7 +102,7 @@ int s3_client_new(struct s3_net *net, const struct s3_client_config *config,
 /*
  * Is the bucket there and may we use it?  One LIST of one key, with region
  * discovery.  0, or -EACCES (wrong key), -ENOENT (no such bucket),
- * -ECONNREFUSED, -ETIMEDOUT, … with a sentence. Blocks.
+ * -ECONNREFUSED, -ETIMEDOUT, … with a sentence. Blocks, 15 s at most.
  */
 int s3_client_probe(struct object_store *store, struct err *reterr);
 

@@ -68,25 +68,25 @@ struct store_headers {
 
 /* What a reply says about one object. */
 struct object_info {
-	uint64_t size;              /* bytes of the whole object */
-	struct timespec mtime;      /* Last-Modified, whole seconds */
-	char etag[STORE_ETAG_MAX];  /* with its quotes; "" = unknown */
-	char version[128];          /* version id; "" = none */
+	uint64_t size;                     /* bytes of the whole object */
+	struct timespec mtime;             /* Last-Modified, whole seconds */
+	char etag[STORE_ETAG_MAX];         /* with its quotes; "" = unknown */
+	char version[128];                 /* version id; "" = none */
 	char checksum[STORE_CHECKSUM_MAX]; /* of MPU_PART and PART_COPY; "" =
 	                                      none; copy it beside the ETag */
-	char storage_class[32];     /* "" = STANDARD */
-	unsigned parts;             /* from the ETag's "-N"; 0 = not multipart */
+	char storage_class[32];            /* "" = STANDARD */
+	unsigned parts; /* from the ETag's "-N"; 0 = not multipart */
 	struct store_headers headers; /* HEAD and GET; borrowed, in done() only */
 };
 
 /* One line of a listing. */
 struct store_entry {
-	const char *key;        /* whole key, or common prefix with its "/" */
-	size_t key_len;         /* a key may hold any byte but NUL */
-	bool is_prefix;         /* then nothing else is set */
-	uint64_t size;          /* bytes */
+	const char *key; /* whole key, or common prefix with its "/" */
+	size_t key_len;  /* a key may hold any byte but NUL */
+	bool is_prefix;  /* then nothing else is set */
+	uint64_t size;   /* bytes */
 	struct timespec mtime;
-	const char *etag;       /* with quotes */
+	const char *etag; /* with quotes */
 	const char *storage_class;
 };
 
@@ -238,11 +238,11 @@ struct store_req {
 	};
 
 	/* Valid inside done(). */
-	int status; /* 0 or negative errno */
+	int status;     /* 0 or negative errno */
 	struct err err; /* the story: verb, key, S3 code, request id, hint */
 	struct object_info info;
-	unsigned attempts;    /* requests that were sent for it */
-	bool maybe_applied;   /* failed, but the server may have done it */
+	unsigned attempts;  /* requests that were sent for it */
+	bool maybe_applied; /* failed, but the server may have done it */
 
 	store_done_fn *done; /* the request is the caller's again on entry */
 	void *owner;         /* the caller's, untouched */

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -184,6 +186,36 @@ static void no_server_copies_from_another_endpoint(void **state)
 	desk_close(&d);
 }
 
+/* Asks the bucket, as the mount does, from a thread of its own. */
+static void *probe(void *arg)
+{
+	struct desk *d = arg;
+	struct err err = {.code = 0};
+
+	return (void *)(intptr_t)s3_client_probe(d->store, &err);
+}
+
+static void a_probe_asks_for_one_key_and_not_for_long(void **state)
+{
+	struct desk d;
+	pthread_t thread;
+	void *result = NULL;
+
+	(void)state;
+	desk_start(&d);
+	assert_int_equal(pthread_create(&thread, NULL, probe, &d), 0);
+	while (fake_http_count(d.http) == 0)
+		(void)sched_yield();
+	assert_string_equal(
+		fake_http_line(d.http, 0),
+		"GET /bkt?encoding-type=url&list-type=2&max-keys=1&prefix=");
+	assert_int_equal(fake_http_request(d.http, 0)->total_ms, 15000);
+	fake_http_reply(d.http, 0, 404, NULL, R_ERROR("NoSuchBucket"));
+	assert_int_equal(pthread_join(thread, &result), 0);
+	assert_int_equal((intptr_t)result, -ENOENT);
+	desk_close(&d);
+}
+
 static void a_prefix_is_never_seen_by_callers(void **state)
 {
 	struct desk d;
@@ -209,6 +241,7 @@ int main(void)
 		cmocka_unit_test(an_sse_c_key_is_32_bytes_or_their_base64),
 		cmocka_unit_test(presigning_needs_no_server),
 		cmocka_unit_test(no_server_copies_from_another_endpoint),
+		cmocka_unit_test(a_probe_asks_for_one_key_and_not_for_long),
 		cmocka_unit_test(a_prefix_is_never_seen_by_callers),
 	};
 

@@ -399,6 +399,28 @@ static void cancelling_what_has_ended_does_nothing(void **state)
 	raw_peer_free(peer);
 }
 
+static void a_proxy_gets_the_whole_address(void **state)
+{
+	const struct raw_script script = RAW_SCRIPT(always_ok);
+	struct raw_peer *peer = raw_peer_new(&script, 1);
+	char *proxy = str_printf("http://%s", raw_peer_host(peer));
+	const struct transport_config config = {
+		.threads = 1, .max_connections = 1, .proxy = proxy};
+	struct http_transport *t = NULL;
+	struct trip trip;
+
+	(void)state;
+	assert_int_equal(transport_new(&config, &t, NULL), 0);
+	trip_init(&trip, "GET", "s3.invalid", "/k");
+	assert_int_equal(trip_run(&trip, t), 0);
+	assert_true(str_starts(raw_peer_request(peer, 0),
+	                       "GET http://s3.invalid/k HTTP/1.1\r\n"));
+	trip_release(&trip);
+	trip_transport_free(t);
+	raw_peer_free(peer);
+	free(proxy);
+}
+
 static void a_missing_ca_bundle_is_told_at_birth(void **state)
 {
 	const struct transport_config config = {
@@ -438,6 +460,7 @@ int main(void)
 		cmocka_unit_test(calls_beyond_the_connections_wait_their_turn),
 		cmocka_unit_test(time_spent_waiting_counts),
 		cmocka_unit_test(cancelling_what_has_ended_does_nothing),
+		cmocka_unit_test(a_proxy_gets_the_whole_address),
 		cmocka_unit_test(a_missing_ca_bundle_is_told_at_birth),
 	};
 
