@@ -50,6 +50,7 @@ static void ops_init(void *userdata, struct fuse_conn_info *conn)
 	if (session->kernel_writeback)
 		conn->want |= conn->capable & FUSE_CAP_WRITEBACK_CACHE;
 	conn->max_write = MAX_WRITE;
+	conn->max_read = MAX_WRITE; /* as the mount option says */
 	conn->max_background = MAX_BACKGROUND;
 	conn->congestion_threshold = MAX_BACKGROUND * 3 / 4;
 	if (session->kernel_readahead)
