@@ -123,21 +123,54 @@ static int fill_uploads(struct page *page, struct store_req *req,
 	return 0;
 }
 
+/* Keys and the next marker, each as the store codes it. */
+static int decode_keys(const struct op_context *context, struct page *page)
+{
+	bool said = page->url_encoded;
+	int r = 0;
+
+	page->url_encoded |= context->profile->uploads_coded;
+	r = page_keys(page, context->prefix);
+	page->url_encoded = said;
+	if (r == 0 && page->truncated && page->token.set)
+		r = page_key(page, context->prefix, &page->token);
+	return r;
+}
+
+/*
+ * Read the document.  Where keys are coded anyway, all that can be no XML is
+ * the marker of the next page, and that matters only if there is one.
+ */
+static int read_uploads(const struct op_context *context,
+                        const struct http_reply *reply, struct page *page)
+{
+	struct xml_events events = {.end = uploads_element};
+	const char *root = "ListMultipartUploadsResult";
+	int r = xml_parse(str_text(&reply->text), reply->text.len, root,
+	                  &events, page);
+
+	if (r != -EPROTO || !context->profile->uploads_coded)
+		return r;
+
+	page_release(page);
+	page_init(page);
+	events.forgiving = true;
+	r = xml_parse(str_text(&reply->text), reply->text.len, root, &events,
+	              page);
+	return r == 0 && page->truncated ? -EPROTO : r;
+}
+
 static int uploads_decode(const struct op_context *context,
                           struct store_req *req, const struct http_reply *reply,
                           struct op_store *store)
 {
 	cleanup(page_release) struct page page;
-	const struct xml_events events = {.end = uploads_element};
 
 	page_init(&page);
-	int r = xml_parse(str_text(&reply->text), reply->text.len,
-	                  "ListMultipartUploadsResult", &events, &page);
+	int r = read_uploads(context, reply, &page);
 
 	if (r == 0)
-		r = page_keys(&page, context->prefix);
-	if (r == 0 && page.truncated && page.token.set)
-		r = page_key(&page, context->prefix, &page.token);
+		r = decode_keys(context, &page);
 	if (r == 0)
 		r = check_markers(&page, &req->list_uploads);
 	if (r == 0)
@@ -281,7 +314,8 @@ static int parts_decode(const struct op_context *context, struct store_req *req,
                         const struct http_reply *reply, struct op_store *store)
 {
 	cleanup(parts_release) struct parts parts = {0};
-	const struct xml_events events = {.end = parts_element};
+	const struct xml_events events = {.end = parts_element,
+	                                  .forgiving = true};
 	int r = xml_parse(str_text(&reply->text), reply->text.len,
 	                  "ListPartsResult", &events, &parts);
 

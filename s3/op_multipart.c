@@ -54,7 +54,7 @@ static int create_decode(const struct op_context *context,
                          struct store_req *req, const struct http_reply *reply,
                          struct op_store *store)
 {
-	const struct xml_events events = {.end = on_created};
+	const struct xml_events events = {.end = on_created, .forgiving = true};
 
 	(void)context;
 	(void)store;
@@ -277,7 +277,8 @@ static int complete_decode(const struct op_context *context,
                            const struct http_reply *reply,
                            struct op_store *store)
 {
-	const struct xml_events events = {.end = on_completed};
+	const struct xml_events events = {.end = on_completed,
+	                                  .forgiving = true};
 	struct object_info info = {0};
 	int r = info_read(reply, &info, &req->err);
 

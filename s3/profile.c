@@ -77,6 +77,7 @@ static const struct s3_profile profiles[] = {
 		.list_url_encoding = true,
 		.checksum = S3_CHECKSUM_NONE,
 		.rgw_copy_if_match = true,
+		.uploads_coded = true,
 	},
 	/*
 	 * MinIO: conditions, checksums and keys measured on its newest version;

@@ -25,6 +25,8 @@ struct s3_profile {
 	bool list_url_encoding;    /* heeds encoding-type=url */
 	enum s3_checksum checksum; /* what "auto" means here */
 	bool rgw_copy_if_match;    /* x-amz-copy-if-match for CopyObject */
+	bool uploads_coded;        /* MPU_LIST codes keys without saying so, and
+	                              leaves its markers as they are */
 };
 
 /* By the name of the s3_profile option; NULL for an unknown one. */

@@ -76,6 +76,8 @@ static const struct meaning meanings[] = {
 	{"InvalidPartOrder", 0, -EINVAL, REPLY_FINAL},
 	{"EntityTooSmall", 0, -EINVAL, REPLY_FINAL},
 	{"InvalidBucketName", 0, -EINVAL, REPLY_FINAL},
+	{"InvalidObjectName", 0, -EINVAL, REPLY_FINAL},
+	{"XMinioInvalidObjectName", 0, -EINVAL, REPLY_FINAL},
 	{"NotImplemented", 0, -EOPNOTSUPP, REPLY_FINAL},
 	{"MethodNotAllowed", 0, -EOPNOTSUPP, REPLY_FINAL},
 
@@ -193,7 +195,7 @@ static int on_element(void *data, const struct xml_element *element)
 static void read_document(const struct http_reply *reply,
                           struct reply_error *ret)
 {
-	const struct xml_events events = {.end = on_element};
+	const struct xml_events events = {.end = on_element, .forgiving = true};
 
 	(void)xml_parse(str_text(&reply->text), reply->text.len, "Error",
 	                &events, ret);
@@ -325,7 +327,8 @@ static int ignore_element(void *data, const struct xml_element *element)
 
 bool reply_has_error_inside(const struct http_reply *reply)
 {
-	const struct xml_events events = {on_root, ignore_element};
+	const struct xml_events events = {.begin = on_root,
+	                                  .end = ignore_element};
 	bool is_error = false;
 
 	if (reply->text.len == 0)

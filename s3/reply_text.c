@@ -76,6 +76,9 @@ static const struct phrase phrases[] = {
 	{"InternalError", "the store failed", NULL},
 	{"SlowDown", "the store asks for fewer requests", NULL},
 	{"ServiceUnavailable", "the store is overloaded", NULL},
+	{"InvalidObjectName", "the store takes no such name",
+         "RGW wants names in UTF-8"},
+	{"XMinioInvalidObjectName", "the store takes no such name", NULL},
 	{"NotImplemented", "the store cannot do that", NULL},
 	{"MethodNotAllowed", "the store does not allow that", NULL},
 	{"PermanentRedirect", "the bucket is at another endpoint", NULL},
@@ -152,9 +155,18 @@ static const char *permission(enum store_verb verb)
 	return names[verb];
 }
 
-/* The phrase of a code; NULL when there is none. */
-static const struct phrase *find_phrase(const char *s3_code)
+/*
+ * The phrase of an error; NULL when there is none.  RGW says NoSuchKey of an
+ * upload too.
+ */
+static const struct phrase *find_phrase(const struct store_req *req,
+                                        const struct reply_error *error)
 {
+	const char *s3_code = error->s3_code;
+
+	if (req->verb == STORE_MPU_LIST_PARTS &&
+	    strcmp(s3_code, "NoSuchKey") == 0)
+		s3_code = "NoSuchUpload";
 	for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++) {
 		if (strcmp(phrases[i].s3_code, s3_code) == 0)
 			return &phrases[i];
@@ -201,7 +213,7 @@ static void add_subject(struct str *out, const struct store_req *req,
 static void add_what(struct str *out, const struct store_req *req,
                      const struct reply_error *error, const char *bucket)
 {
-	const struct phrase *phrase = find_phrase(error->s3_code);
+	const struct phrase *phrase = find_phrase(req, error);
 
 	if (error->code == -EEXIST && req->if_none_match) {
 		str_add(out, "it exists already");
@@ -251,7 +263,7 @@ static void add_details(struct str *out, const struct store_req *req,
 static void add_hint(struct str *out, const struct store_req *req,
                      const struct reply_error *error)
 {
-	const struct phrase *phrase = find_phrase(error->s3_code);
+	const struct phrase *phrase = find_phrase(req, error);
 	bool denied = strcmp(error->s3_code, "AccessDenied") == 0 ||
 	              (!error->s3_code[0] && error->status == 403);
 

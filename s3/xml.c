@@ -144,36 +144,95 @@ static int run(struct reader *reader, const char *text, size_t len)
 	               : -EPROTO;
 }
 
-int xml_parse(const char *text, size_t len, const char *root,
-              const struct xml_events *events, void *data)
-{
-	struct reader reader = {.events = events, .data = data, .root = root};
-
-	while (len > 0 && strchr(" \t\r\n", *text)) {
-		if (*text == '\0')
-			return -EPROTO;
-		text++;
-		len--;
-	}
-	if (len == 0 || len > INT_MAX)
-		return -EPROTO;
-
-	reader.parser = XML_ParserCreate("UTF-8");
-	if (!reader.parser)
-		return -ENOMEM;
-
-	int r = run(&reader, text, len);
-
-	XML_ParserFree(reader.parser);
-	str_release(&reader.text);
-	return r;
-}
-
 /* The Char production of XML 1.0. */
 static bool is_xml_char(uint32_t code)
 {
 	return code == '\t' || code == '\n' || code == '\r' ||
 	       (code >= 0x20 && code != 0xfffe && code != 0xffff);
+}
+
+/*
+ * The length of a reference to a character below U+0020 at text, of which there
+ * are len bytes; 0 when there is none, or one that XML has.
+ */
+static size_t bad_reference(const char *text, size_t len)
+{
+	bool hex = len > 2 && text[2] == 'x';
+	size_t i = hex ? 3 : 2;
+	size_t first = i;
+	uint32_t code = 0;
+
+	if (len < 4 || text[0] != '&' || text[1] != '#')
+		return 0;
+	for (; i < len && code < 0x20; i++) {
+		const char *digits = "0123456789abcdef";
+		const char *at =
+			text[i] ? strchr(digits, text[i] | 0x20) : NULL;
+
+		if (!at || at - digits >= (hex ? 16 : 10))
+			break;
+		code = code * (hex ? 16 : 10) + (uint32_t)(at - digits);
+	}
+	return i > first && i < len && text[i] == ';' && !is_xml_char(code)
+	               ? i + 1
+	               : 0;
+}
+
+/* A copy with blanks for what XML does not have. */
+static void add_forgiven(struct str *out, const char *text, size_t len)
+{
+	while (len > 0) {
+		const char *and = memchr(text, '&', len);
+		size_t plain = and? (size_t)(and-text) : len;
+
+		str_add_mem(out, text, plain);
+		text += plain;
+		len -= plain;
+
+		size_t bad = bad_reference(text, len);
+
+		if (len > 0)
+			str_add_char(out, bad ? ' ' : '&');
+		text += bad ? bad : len > 0;
+		len -= bad ? bad : len > 0;
+	}
+}
+
+/* Read what begins with no blank. */
+static int parse(const char *text, size_t len, struct reader *reader)
+{
+	if (len == 0 || len > INT_MAX)
+		return -EPROTO;
+
+	reader->parser = XML_ParserCreate("UTF-8");
+	if (!reader->parser)
+		return -ENOMEM;
+
+	int r = run(reader, text, len);
+
+	XML_ParserFree(reader->parser);
+	str_release(&reader->text);
+	return r;
+}
+
+int xml_parse(const char *text, size_t len, const char *root,
+              const struct xml_events *events, void *data)
+{
+	struct reader reader = {.events = events, .data = data, .root = root};
+	cleanup(str_release) struct str copy = {0};
+
+	while (len > 0 && (*text == ' ' || *text == '\t' || *text == '\r' ||
+	                   *text == '\n')) {
+		text++;
+		len--;
+	}
+	if (!events->forgiving)
+		return parse(text, len, &reader);
+
+	add_forgiven(&copy, text, len);
+	if (str_status(&copy) < 0)
+		return -ENOMEM;
+	return parse(str_text(&copy), copy.len, &reader);
 }
 
 bool xml_can_hold(const char *text, size_t len)

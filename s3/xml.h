@@ -34,6 +34,13 @@ struct xml_events {
 	/* May be NULL. A negative result ends the parsing with it. */
 	int (*begin)(void *data, const char *name, unsigned depth);
 	int (*end)(void *data, const struct xml_element *element);
+
+	/*
+	 * References to characters that XML does not have (&#x01;) become blanks
+	 * instead of -EPROTO.  S3 repeats keys in that form where nobody reads
+	 * them; a list must not forgive it.
+	 */
+	bool forgiving;
 };
 
 /*

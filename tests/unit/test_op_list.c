@@ -394,6 +394,43 @@ static void uploads_are_keys_ids_and_dates(void **state)
 	fixture_release(&f);
 }
 
+/* RGW 16: keys are coded, markers are not, and nothing tells. */
+static void rgw_codes_upload_keys_without_a_word(void **state)
+{
+	struct fixture f;
+	const struct store_list_uploads *list = &f.req.list_uploads;
+
+	(void)state;
+	begin_uploads(&f,
+	              UPLOAD("mnt/m%20x%2B",
+	                     "1") "<IsTruncated>true</IsTruncated>"
+	                          "<NextKeyMarker>mnt/m x+</NextKeyMarker>"
+	                          "<NextUploadIdMarker>1</NextUploadIdMarker>");
+	f.context.profile = profile_find("rgw");
+	assert_int_equal(fixture_decode(&f), 0);
+	assert_string_equal(list->uploads[0].key, "m x+");
+	assert_string_equal(list->next_key, "m x+");
+	fixture_release(&f);
+
+	/* A marker that is no XML matters only when it is needed. */
+	begin_uploads(&f, UPLOAD("mnt/%01", "1") NO_MORE
+	              "<NextKeyMarker>mnt/&#x01;</NextKeyMarker>");
+	assert_int_equal(fixture_decode(&f), -EPROTO);
+	f.context.profile = profile_find("rgw");
+	assert_int_equal(fixture_decode(&f), 0);
+	assert_string_equal(list->uploads[0].key, "\x01");
+	fixture_release(&f);
+
+	begin_uploads(&f,
+	              UPLOAD("mnt/%01",
+	                     "1") "<IsTruncated>true</IsTruncated>"
+	                          "<NextKeyMarker>mnt/&#x01;</NextKeyMarker>"
+	                          "<NextUploadIdMarker>1</NextUploadIdMarker>");
+	f.context.profile = profile_find("rgw");
+	assert_int_equal(fixture_decode(&f), -EPROTO);
+	fixture_release(&f);
+}
+
 static void what_is_no_whole_list_of_uploads_is_refused(void **state)
 {
 	static const char *const wrong[] = {
@@ -538,6 +575,7 @@ int main(void)
 		cmocka_unit_test(a_full_page_is_sorted),
 		cmocka_unit_test(uploads_are_listed_below_the_prefix),
 		cmocka_unit_test(uploads_are_keys_ids_and_dates),
+		cmocka_unit_test(rgw_codes_upload_keys_without_a_word),
 		cmocka_unit_test(what_is_no_whole_list_of_uploads_is_refused),
 		cmocka_unit_test(parts_are_asked_for_behind_a_number),
 		cmocka_unit_test(parts_have_numbers_sizes_etags_and_checksums),

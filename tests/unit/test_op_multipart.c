@@ -50,6 +50,22 @@ static void create_brings_an_upload_id(void **state)
 	fixture_release(&f);
 }
 
+/* The reply repeats the key, whatever XML thinks of it. */
+static void a_key_of_control_bytes_can_be_uploaded(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin_create(&f);
+	fixture_reply(&f, 200,
+	              "<InitiateMultipartUploadResult><Key>&#x01;</Key>"
+	              "<UploadId>id</UploadId>"
+	              "</InitiateMultipartUploadResult>");
+	assert_int_equal(fixture_decode(&f), 0);
+	assert_string_equal(f.req.create.upload_id, "id");
+	fixture_release(&f);
+}
+
 static void create_without_an_id_is_no_success(void **state)
 {
 	struct fixture f;
@@ -367,6 +383,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(create_says_what_the_object_will_be),
 		cmocka_unit_test(create_brings_an_upload_id),
+		cmocka_unit_test(a_key_of_control_bytes_can_be_uploaded),
 		cmocka_unit_test(create_without_an_id_is_no_success),
 		cmocka_unit_test(a_part_carries_number_id_and_checksum),
 		cmocka_unit_test(every_store_has_its_last_part),

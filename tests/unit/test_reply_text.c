@@ -95,6 +95,19 @@ static void what_is_not_there_is_told_apart(void **state)
 	            "lifecycle rule");
 }
 
+static void a_name_that_a_store_refuses_is_told(void **state)
+{
+	(void)state;
+	assert_code(STORE_PUT, "\xff", "InvalidObjectName",
+	            "PutObject '\\xff': the store takes no such name "
+	            "(InvalidObjectName, request 4711): RGW wants names in "
+	            "UTF-8");
+	assert_code(STORE_MPU_LIST_PARTS, "a", "NoSuchKey",
+	            "ListParts 'a': no such multipart upload (NoSuchKey, "
+	            "request 4711): it was completed, or aborted, perhaps by a "
+	            "lifecycle rule");
+}
+
 static void wrong_keys_say_what_to_check(void **state)
 {
 	(void)state;
@@ -239,6 +252,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_denial_names_the_missing_permission),
 		cmocka_unit_test(what_is_not_there_is_told_apart),
+		cmocka_unit_test(a_name_that_a_store_refuses_is_told),
 		cmocka_unit_test(wrong_keys_say_what_to_check),
 		cmocka_unit_test(a_wrong_region_is_put_right),
 		cmocka_unit_test(attempts_are_counted),

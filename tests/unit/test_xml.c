@@ -201,6 +201,40 @@ static void names_are_cut_not_overrun(void **state)
 	str_release(&want);
 }
 
+/* What a forgiving reader makes of a text. */
+static void assert_forgiven(const char *text, const char *want)
+{
+	const struct xml_events forgiving = {.end = note_end,
+	                                     .forgiving = true};
+	struct str out = {0};
+
+	assert_int_equal(xml_parse(text, strlen(text), NULL, &forgiving, &out),
+	                 want ? 0 : -EPROTO);
+	if (want)
+		assert_string_equal(str_text(&out), want);
+	str_release(&out);
+}
+
+/* RGW and AWS repeat keys so where nobody reads them. */
+static void references_to_nothing_can_be_forgiven(void **state)
+{
+	(void)state;
+	assert_forgiven("<R>a&#x01;b&#1;c&#x1F;&#x00;&#0;d</R>",
+	                "1 /R=a b c   d\n");
+	assert_forgiven("<R>&#x41;&#65;&#x0A;&amp;&lt;</R>", "1 /R=AA\n&<\n");
+	assert_forgiven("<R>&#x20;&#31;&#32;</R>", "1 /R=   \n");
+	assert_forgiven("<R>&#x01</R>", NULL);
+	assert_forgiven("<R>&#;</R>", NULL);
+	assert_forgiven("<R>&#x;</R>", NULL);
+	assert_forgiven("<R>&#1f;</R>", NULL);
+	assert_forgiven("<R>&#xFFFF;</R>", NULL);
+	assert_forgiven("<R>\x01</R>", NULL);
+	assert_forgiven("&#1;<R/>", "1 /R=\n");
+	assert_forgiven("<R/>&", NULL);
+	assert_forgiven("&", NULL);
+	assert_forgiven("&#x1", NULL);
+}
+
 /* An event that has seen enough. */
 static int stop_at_a(void *data, const struct xml_element *element)
 {
@@ -278,6 +312,7 @@ int main(void)
 		cmocka_unit_test(one_text_is_capped),
 		cmocka_unit_test(another_root_is_refused_at_once),
 		cmocka_unit_test(names_are_cut_not_overrun),
+		cmocka_unit_test(references_to_nothing_can_be_forgiven),
 		cmocka_unit_test(an_event_can_end_the_reading),
 		cmocka_unit_test(what_xml_can_hold_survives_it),
 		cmocka_unit_test(xml_can_hold_what_the_parser_takes),
