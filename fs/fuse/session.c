@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,23 @@ static void ops_init(void *userdata, struct fuse_conn_info *conn)
 	if (session->kernel_readahead)
 		conn->max_readahead = (unsigned)session->kernel_readahead;
 	conn->time_gran = 1;
+}
+
+/*
+ * What libfuse has to say goes to our log; that an unmount failed is ours to
+ * say, or no failure at all.
+ */
+static void on_fuse_log(enum fuse_log_level level, const char *fmt,
+                        va_list args)
+{
+	char line[256];
+
+	(void)vsnprintf(line, sizeof(line), fmt, args);
+	line[strcspn(line, "\n")] = '\0';
+	if (level > FUSE_LOG_ERR || str_starts(line, "fuse: failed to unmount"))
+		log_debug("%s", line);
+	else
+		log_warning("%s", line);
 }
 
 /* ---- mounting ---- */
@@ -218,6 +236,7 @@ int session_new(const struct session_config *config, struct session **ret,
 		free(session);
 		return err_set(reterr, -ENOMEM, "out of memory");
 	}
+	fuse_set_log_func(on_fuse_log);
 	session->by_descriptor = by_descriptor;
 	session->kernel_readahead = config->kernel_readahead;
 	session->kernel_writeback = config->kernel_writeback;

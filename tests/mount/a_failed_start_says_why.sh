@@ -21,19 +21,19 @@ try() { # STATUS PATTERN WHAT -- ARGUMENT...: with the variables of $ENVIRONMENT
 : >"$T/conf.txt"
 good=(AWS_ENDPOINT="file://$STORE" AWS_BUCKET=b-primary)
 ENVIRONMENT=()
-try 1 "no bucket is configured: .*AWS_BUCKET" "no bucket" -- "$MNT"
+try 1 "there is no bucket: .*AWS_BUCKET" "no bucket" -- "$MNT"
 ENVIRONMENT=(AWS_ENDPOINT="file://$STORE" AWS_BUCKET=absent)
 try 1 "primary: .*absent" "no such bucket" -- "$MNT"
 ENVIRONMENT=(AWS_ENDPOINT="file://$T/nowhere" AWS_BUCKET=b-primary)
 try 1 "primary: .*nowhere" "no such store" -- "$MNT"
-ENVIRONMENT=(AWS_ENDPOINT=http://127.0.0.1:1 AWS_BUCKET=b AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=s)
+ENVIRONMENT=(AWS_ENDPOINT=http://127.0.0.1:1 AWS_BUCKET=bucket AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=s)
 try 1 "primary: .*(refused|connect)" "endpoint down" -- -o op_deadline=2s "$MNT"
 ENVIRONMENT=("${good[@]}")
 try 1 "does not exist|No such file" "no mount point" -- "$T/absent"
 try 1 "not a directory" "mount point is a file" -- "$T/conf.txt"
 try 2 "mount point" "no argument" --
 try 2 "frobnicate" "unknown option" -- -o frobnicate=1 "$MNT"
-try 1 "part_size.*5M" "part size too small" -- -o part_size=1M "$MNT"
+try 2 "part_size.*5M" "part size too small" -- -o part_size=1M "$MNT"
 printf 'part_size = 8M\nnonsense\n' >"$T/bad.conf"
 try 1 "bad.conf:[12]: " "a bad configuration file" -- -c "$T/bad.conf" "$MNT"
 printf 'AWS_BUCKET=b-primary\n' >"$T/open.env"

@@ -7,24 +7,30 @@
 size=150
 mount_porterfs -o memory_limit=64M
 peak=0
-sampled() { # samples RssAnon until the jobs are done
-	local now
-	while jobs -r %writers >/dev/null 2>&1 && [ -n "$(jobs -r)" ]; do
-		now=$(awk '/RssAnon/ { print $2 }' "/proc/$DAEMON/status")
-		[ "$now" -le "$peak" ] || peak=$now
-		sleep 0.1
-		[ "$(jobs -rp | grep -cv "^$DAEMON\$")" -gt 0 ] || break
+sampled() { # PID...: samples RssAnon until all of them have ended
+	local now pid
+	for pid in "$@"; do
+		while kill -0 "$pid" 2>/dev/null; do
+			now=$(awk '/RssAnon/ { print $2 }' "/proc/$DAEMON/status")
+			[ "$now" -le "$peak" ] || peak=$now
+			sleep 0.1
+		done
+		wait "$pid" || fail "process $pid failed"
 	done
 }
+pids=()
 for i in 1 2 3 4; do
 	head -c ${size}M /dev/zero >"$MNT/primary/f$i" &
+	pids+=($!)
 done
-sampled
+sampled "${pids[@]}"
+pids=()
 for i in 1 2 3 4; do
 	is "$(stat -c %s "$STORE/b-primary/f$i")" $((size << 20)) "file $i is whole"
 	cat "$MNT/primary/f$i" >/dev/null &
+	pids+=($!)
 done
-sampled
+sampled "${pids[@]}"
 say "peak RssAnon $peak KiB"
 if [ -z "${ASAN_OPTIONS:-}" ] && [ "$peak" -gt $(((64 + 50) << 10)) ]; then
 	fail "peak RssAnon $peak KiB is above the limit"

@@ -19,7 +19,7 @@ ok "mounted from a configuration file" is_mounted
 echo x >"$MNT/primary/f"
 is "$(stored primary/f)" x "and works"
 umount "$MNT"
-helper "$T/porterfs.conf" "$MNT" -o "ro,$options"
+helper "$T/porterfs.conf" "$MNT" -o "$options,ro"
 refused "Read-only" "ro" touch "$MNT/primary/g"
 umount "$MNT"
 refused "[Nn]o bucket|AWS_BUCKET" "none without a bucket" helper none "$MNT" -o "$options"

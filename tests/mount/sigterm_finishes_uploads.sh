@@ -32,7 +32,7 @@ wait "$DAEMON" || status=$?
 DAEMON=
 is "$status" 1 "a second SIGTERM: 1"
 [ ! -e "$STORE/b-primary/g" ] || fail "an unfinished file was published"
-is "$(find "$STORE/.porterfs" -path '*b-primary*' -type f 2>/dev/null | wc -l)" 0 "its upload was aborted"
+is "$(find "$STORE/.porterfs/b-primary" -mindepth 1 -type d | wc -l)" 0 "its upload was aborted"
 ! is_mounted || fail "it is still mounted"
 kill "$writer" 2>/dev/null || true
 pkill -P "$writer" 2>/dev/null || true
