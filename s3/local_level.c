@@ -14,11 +14,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <time.h>
 
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-#define KEEP_MIN  512      /* entries that make keeping a level worth it */
-#define SETTLE_NS 50000000 /* longer than the grain of a file's times */
+#define KEEP_MIN  512          /* entries that make keeping a level worth it */
+#define SETTLE_NS 2000000000LL /* the coarsest grain of file times */
 #define NS_PER_S  1000000000
 
 void local_level_unref(struct local_level *level)
@@ -225,12 +224,11 @@ static void sort(struct local_level *level)
 }
 
 /* Whether a directory has rested for so long that its times are reliable. */
-static bool is_settled(const struct stat *st)
+static bool is_settled(const struct local_store *local, const struct stat *st)
 {
-	struct timespec now;
+	struct timespec now = clock_wall(local->clock);
 	int64_t age;
 
-	(void)clock_gettime(CLOCK_REALTIME, &now);
 	age = (now.tv_sec - st->st_ctim.tv_sec) * NS_PER_S + now.tv_nsec -
 	      st->st_ctim.tv_nsec;
 	return age > SETTLE_NS;
@@ -251,7 +249,7 @@ static int fill(struct local_store *local, struct local_level *level)
 	if (stream) {
 		if (fstat(dirfd(stream), &level->stat) < 0)
 			r = -errno;
-		level->settled = is_settled(&level->stat);
+		level->settled = is_settled(local, &level->stat);
 		if (r == 0)
 			r = read_stream(&reading, stream);
 		(void)closedir(stream);

@@ -65,6 +65,8 @@ static int visit_object(struct walk *walk, const char *key)
 	if (walk->count == walk->max)
 		return 1;
 	r = local_meta_read(fd, &meta);
+	if (r == -EIO) /* its metadata are damaged: it still is there */
+		r = local_meta_read_bare(fd, &meta);
 	if (r < 0)
 		return r;
 	add_row(walk, key + local->prefix_len, meta);

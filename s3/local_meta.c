@@ -245,29 +245,50 @@ static bool is_current(const struct jval *doc, const struct stat *st,
 	uint64_t size;
 	uint64_t mtime;
 
-	return etag && jval_get_u64(doc, "size", &size) == 0 &&
+	return etag && strlen(etag) < STORE_ETAG_MAX &&
+	       jval_get_u64(doc, "size", &size) == 0 &&
 	       jval_get_u64(doc, "mtime", &mtime) == 0 &&
 	       size == (uint64_t)st->st_size &&
 	       mtime == time_ns(&st->st_mtim) &&
 	       str_copy(ret_etag, STORE_ETAG_MAX, etag);
 }
 
-int local_meta_read(int fd, struct local_meta **ret)
+/* Size and time of a file, and the ETag that they make. */
+static int read_bare(int fd, struct stat *ret_st, struct local_meta **ret)
 {
-	cleanup(local_meta_freep) struct local_meta *meta =
-		calloc(1, sizeof(*meta));
-	cleanup(freep) char *text = NULL;
-	size_t len = 0;
-	struct stat st;
-	int r;
+	struct local_meta *meta = calloc(1, sizeof(*meta));
 
 	if (!meta)
 		return -ENOMEM;
-	if (fstat(fd, &st) < 0)
+	if (fstat(fd, ret_st) < 0) {
+		free(meta);
 		return -errno;
+	}
+	meta->size = (uint64_t)ret_st->st_size;
+	meta->mtime.tv_sec = ret_st->st_mtim.tv_sec;
+	meta->by_hand = true;
+	derive_etag(ret_st, meta->etag);
+	*ret = meta;
+	return 0;
+}
 
-	meta->size = (uint64_t)st.st_size;
-	meta->mtime.tv_sec = st.st_mtim.tv_sec;
+int local_meta_read_bare(int fd, struct local_meta **ret)
+{
+	struct stat st;
+
+	return read_bare(fd, &st, ret);
+}
+
+int local_meta_read(int fd, struct local_meta **ret)
+{
+	cleanup(local_meta_freep) struct local_meta *meta = NULL;
+	cleanup(freep) char *text = NULL;
+	size_t len = 0;
+	struct stat st;
+	int r = read_bare(fd, &st, &meta);
+
+	if (r < 0)
+		return r;
 	r = get_attribute(fd, &text, &len);
 	if (r == 0)
 		r = jval_parse(text, len, &meta->doc, NULL);
@@ -276,8 +297,7 @@ int local_meta_read(int fd, struct local_meta **ret)
 	if (r < 0 && r != -ENODATA)
 		return r == -EINVAL ? -EIO : r;
 
-	if (!meta->doc || !is_current(meta->doc, &st, meta->etag))
-		derive_etag(&st, meta->etag);
+	meta->by_hand = !meta->doc || !is_current(meta->doc, &st, meta->etag);
 	*ret = take(&meta);
 	return 0;
 }

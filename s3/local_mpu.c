@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <time.h>
 
 #define META_MAX  ((size_t)64 << 10) /* bytes of the file "meta" */
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -252,15 +251,13 @@ int local_sync_dir(struct local_store *local, int dir)
 }
 
 /* The text of the file "meta". */
-static int make_meta(const char *key, const struct store_headers *headers,
-                     struct str *ret)
+static int make_meta(const struct timespec *now, const char *key,
+                     const struct store_headers *headers, struct str *ret)
 {
 	cleanup(jval_freep) struct jval *doc = jval_new_object();
 	cleanup(str_release) struct str uri = {0};
-	struct timespec now;
 	int r = doc ? 0 : -ENOMEM;
 
-	(void)clock_gettime(CLOCK_REALTIME, &now);
 	str_add_uri(&uri, key, strlen(key), true);
 	if (r == 0)
 		r = str_status(&uri);
@@ -268,8 +265,8 @@ static int make_meta(const char *key, const struct store_headers *headers,
 		r = jval_set_text(doc, "key", str_text(&uri));
 	if (r == 0)
 		r = jval_set_u64(doc, "initiated",
-		                 (uint64_t)now.tv_sec * 1000000000 +
-		                         (uint64_t)now.tv_nsec);
+		                 (uint64_t)now->tv_sec * 1000000000 +
+		                         (uint64_t)now->tv_nsec);
 	if (r == 0)
 		r = local_headers_to_json(headers, doc);
 	if (r == 0)
@@ -317,6 +314,7 @@ int local_mpu_create(struct local_op *op)
 	cleanup(str_release) struct str text = {0};
 	uint8_t random[LOCAL_UPLOAD_ID_LEN / 2];
 	char key[STORE_KEY_MAX + 1];
+	struct timespec now;
 	int r = local_full_key(op, op->local, op->req->key, key);
 
 	if (r < 0)
@@ -327,7 +325,8 @@ int local_mpu_create(struct local_op *op)
 		                  "more than 2048 bytes of metadata");
 	digest_random(random, sizeof(random));
 	digest_hex(random, sizeof(random), create->upload_id);
-	r = make_meta(key, &create->headers, &text);
+	now = clock_wall(op->local->clock);
+	r = make_meta(&now, key, &create->headers, &text);
 	if (r == 0)
 		r = write_meta(op, &text, &temp);
 	if (r == 0)

@@ -55,7 +55,7 @@ static int check_unchanged(struct local_op *op, int fd)
 	cleanup(local_meta_freep) struct local_meta *meta = NULL;
 	int r;
 
-	if (op->reply.meta->doc)
+	if (!op->reply.meta->by_hand)
 		return 0;
 	r = local_meta_read(fd, &meta);
 	if (r < 0)

@@ -37,7 +37,8 @@ static bool pick(int dir, char ret[LOCAL_NAME_MAX + 1])
 		if (strcmp(entry->d_name, ".") == 0 ||
 		    strcmp(entry->d_name, "..") == 0)
 			continue;
-		random = random * 6364136223846793005u + 1442695040888963407u;
+		random = random * UINT64_C(6364136223846793005) +
+		         UINT64_C(1442695040888963407);
 		if ((random >> 32) % ++seen == 0)
 			(void)str_copy(ret, LOCAL_NAME_MAX + 1, entry->d_name);
 	}

@@ -445,6 +445,7 @@ int local_store_new(const struct local_store_config *config,
 	local->tree_lock_file = -1;
 	local->sync = config->sync;
 	local->exec = config->exec;
+	local->clock = config->clock ? config->clock : clock_system();
 	list_init(&local->ops);
 	init_locks(local);
 	local->where = str_printf("%s/%s", config->root, config->bucket);

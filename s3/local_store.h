@@ -23,6 +23,7 @@
 #ifndef PORTER_S3_LOCAL_STORE_H
 #define PORTER_S3_LOCAL_STORE_H
 
+#include "base/clock.h"
 #include "base/exec.h"
 #include "base/json.h"
 #include "base/list.h"
@@ -42,12 +43,13 @@ struct local_store {
 	char *prefix; /* before every key; "" = none */
 	size_t prefix_len;
 	bool sync;
-	struct exec *exec;     /* borrowed */
-	int bucket;            /* directory DIR/BUCKET */
-	int temp;              /* directory DIR/.porterfs/.tmp */
-	int uploads;           /* directory DIR/.porterfs/BUCKET */
-	int tree_lock_file;    /* DIR/.porterfs/BUCKET/.lock, for others */
-	pthread_rwlock_t tree; /* names in the bucket */
+	struct exec *exec;         /* borrowed */
+	const struct clock *clock; /* borrowed */
+	int bucket;                /* directory DIR/BUCKET */
+	int temp;                  /* directory DIR/.porterfs/.tmp */
+	int uploads;               /* directory DIR/.porterfs/BUCKET */
+	int tree_lock_file;        /* DIR/.porterfs/BUCKET/.lock, for others */
+	pthread_rwlock_t tree;     /* names in the bucket */
 	char witness_dir[LOCAL_PATH_MAX]; /* tree; see local_prune.c */
 	char witness[LOCAL_NAME_MAX + 1]; /* tree */
 	pthread_mutex_t lock;             /* last in order */
@@ -115,6 +117,7 @@ struct local_meta {
 	uint64_t size;    /* bytes */
 	struct timespec mtime;
 	char etag[STORE_ETAG_MAX];
+	bool by_hand; /* no attribute, or it speaks of other bytes */
 	struct store_headers headers; /* into doc and texts */
 	struct store_meta *meta;      /* owned */
 	char **texts;                 /* owned, each and all; meta_count */
@@ -126,6 +129,8 @@ struct local_meta {
  * damaged attribute, -ENOMEM or another errno.
  */
 int local_meta_read(int fd, struct local_meta **ret);
+/* The same as if there were no attribute. */
+int local_meta_read_bare(int fd, struct local_meta **ret);
 void local_meta_free(struct local_meta *meta);
 DEFINE_CLEANUP(struct local_meta *, local_meta_free);
 

@@ -24,6 +24,7 @@
 
 #include <stdbool.h>
 
+struct clock;
 struct exec;
 struct object_store;
 
@@ -34,6 +35,7 @@ struct local_store_config {
 	bool create_bucket; /* mkdir the bucket when it is not there */
 	bool sync;          /* fsync before rename; off only for tests */
 	struct exec *exec;  /* borrowed; runs the blocking calls */
+	const struct clock *clock; /* borrowed; NULL = the system's */
 };
 
 /*

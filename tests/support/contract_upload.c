@@ -114,7 +114,8 @@ static void take_parts(struct store_req *req)
 		         (unsigned long long)info->size);
 		for (size_t k = 0; k < call->upload->count; k++) {
 			if (call->upload->parts[k].number == info->number &&
-			    strcmp(call->upload->parts[k].etag, info->etag))
+			    strcmp(call->upload->parts[k].etag, info->etag) !=
+			            0)
 				str_add(&call->text, "WRONG ETAG\n");
 		}
 	}

@@ -189,6 +189,9 @@ static void damaged_metadata_is_an_error(void **state)
 	                          "{\"et", 4, 0),
 	                 0);
 	assert_int_equal(contract_head(place->store, "a", &info), -EIO);
+	contract_lists(place->store, &(struct store_list){0}, "a 1\n");
+	assert_int_equal(contract_put_text(place->store, "a", "whole"), 0);
+	contract_has_text(place->store, "a", "whole");
 }
 
 static void a_store_can_be_a_prefix(void **state)

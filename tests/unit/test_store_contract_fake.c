@@ -22,13 +22,13 @@ static void close_store(void *ctx, struct object_store *store)
 
 int main(void)
 {
-	struct fake_store_config inline_ = {.mode = FAKE_INLINE};
+	struct fake_store_config at_once = {.mode = FAKE_INLINE};
 	struct fake_store_config threaded = {.mode = FAKE_THREAD};
 	int failed = store_contract_run(&(struct store_contract){
 		.name = "fake store, inline",
 		.open = open_store,
 		.close = close_store,
-		.ctx = &inline_,
+		.ctx = &at_once,
 	});
 
 	return failed + store_contract_run(&(struct store_contract){
