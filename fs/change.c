@@ -420,6 +420,10 @@ static void change_go(struct errand *errand)
 		change_end(change, 0);
 		return;
 	}
+	if (!inode_linked(change->inode)) {
+		change_failed(change, -ESTALE); /* the name is another's now */
+		return;
+	}
 	limits = store_limits(errand->bucket->store);
 	known = change->before.known & ATTR_FROM_HEAD && !change->resend;
 	if (known &&

@@ -254,6 +254,7 @@ static void page_done(struct ask *base)
 		dir->asking = false;
 		if (r == 0)
 			r = fill_page_locked(dir, ask);
+		dir->failed = r < 0 ? ask->number : 0;
 	}
 	(void)pthread_mutex_unlock(&dir->lock);
 
@@ -271,7 +272,8 @@ static size_t ahead_locked(const struct fs_dir *dir)
 {
 	size_t next = dir->reading + 1;
 
-	return dir->begun && next < dir->count && !dir->pages[next].filled
+	return dir->begun && next < dir->count && next != dir->failed &&
+	                       !dir->pages[next].filled
 	               ? next
 	               : SIZE_MAX;
 }

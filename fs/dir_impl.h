@@ -32,6 +32,7 @@ struct fs_dir {
 	bool begun;          /* lock: names were given since then */
 	bool asking;         /* lock: a page of this generation is on its way */
 	size_t reading;      /* lock: the page that was given from last */
+	size_t failed; /* lock: the page whose reading ahead failed; 0 = none */
 	struct dir_page *pages;   /* lock */
 	size_t count;             /* lock */
 	size_t cap;               /* lock */

@@ -351,8 +351,8 @@ static int note_file(struct move *move)
 
 	attr_copy(&move->attr, &inode->attr);
 	memcpy(move->etag, inode->attr.etag, sizeof(move->etag));
-	if (inode->unlinked)
-		return -ENOENT;
+	if (inode->unlinked || !inode_linked(inode))
+		return -ESTALE; /* replaced while we waited for our turn */
 	if (!inode->local)
 		return 0;
 	return inode->attr.etag[0] ? -EBUSY : 1;
