@@ -243,6 +243,7 @@ static void settle_locked(struct upload *up, struct upload_part *part,
 	info->number = part->number;
 	info->size = part->size;
 	(void)str_copy(info->etag, sizeof(info->etag), part->etag);
+	(void)str_copy(info->checksum, sizeof(info->checksum), part->checksum);
 	list_remove(&part->link);
 	list_append(&debris->parts, &part->link);
 }
@@ -265,6 +266,8 @@ static void acknowledge_locked(struct upload *up, struct upload_part *part,
 	} else {
 		part->durable = part->sent;
 		(void)str_copy(part->etag, sizeof(part->etag), req->info.etag);
+		(void)str_copy(part->checksum, sizeof(part->checksum),
+		               req->info.checksum);
 	}
 
 	if (up->status == 0 && part->sealed && part->durable == part->size) {

@@ -65,8 +65,9 @@ struct upload_part {
 	bool submitted;   /* and submit() has returned: may be cancelled */
 	uint64_t sent;    /* bytes of it on the wire, or in the last request */
 	uint64_t durable; /* bytes of it that the store acknowledged */
-	char etag[STORE_ETAG_MAX]; /* of those */
-	struct slice *slices;      /* while it flies */
+	char etag[STORE_ETAG_MAX];         /* of those */
+	char checksum[STORE_CHECKSUM_MAX]; /* of those, as Complete wants it */
+	struct slice *slices;              /* while it flies */
 	struct store_req req;
 	struct task task; /* the spill */
 };
