@@ -63,8 +63,8 @@ static void ops_init(void *userdata, struct fuse_conn_info *conn)
  * What libfuse has to say goes to our log; that an unmount failed is ours to
  * say, or no failure at all.
  */
-static void on_fuse_log(enum fuse_log_level level, const char *fmt,
-                        va_list args)
+__attribute__((format(printf, 2, 0))) static void
+on_fuse_log(enum fuse_log_level level, const char *fmt, va_list args)
 {
 	char line[256];
 
