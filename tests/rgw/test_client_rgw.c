@@ -4,6 +4,7 @@
  * whose address and keys are in the environment, as scripts/rgw prints them.
  */
 #include "client_place.h"
+#include "s3peer.h"
 #include "store_contract.h"
 
 #include <errno.h>
@@ -93,6 +94,73 @@ static void a_bucket_that_is_none_is_enoent(void **state)
 	store_destroy(store);
 }
 
+/* A peer in front of the gateway, with these rules. */
+static struct s3peer *forwarder_new(const struct client_place *place,
+                                    const char *rules)
+{
+	const struct s3peer_config config = {.forward = place->endpoint,
+	                                     .rules = rules};
+	struct s3peer *peer = NULL;
+	struct err why = {0};
+
+	if (s3peer_new(&config, &peer, &why) < 0)
+		fail_msg("%s", why.text);
+	return peer;
+}
+
+/* Signatures hold, as the forwarder leaves Host alone; faults are overcome. */
+static void faults_before_the_gateway_are_overcome(void **state)
+{
+	static const char rules[] =
+		"request=* every=7 action=reset\n"
+		"request=GET every=3 action=cut\n"
+		"request=PUT every=3 action=lose-reply\n"
+		"request=* every=11 action=status:503:SlowDown\n"
+		"request=* action=delay:2\n";
+	const struct client_place *direct = *state;
+	struct s3peer *peer = forwarder_new(direct, rules);
+	struct client_place place;
+	char endpoint[64];
+
+	(void)snprintf(endpoint, sizeof(endpoint), "http://127.0.0.1:%u",
+	               s3peer_port(peer));
+	client_place_open(&place, endpoint, direct->access_key_id,
+	                  direct->secret_access_key);
+
+	struct object_store *store =
+		client_place_store(&place, real_name("one"));
+
+	for (unsigned i = 0; i < 10; i++) {
+		uint8_t text[32];
+		uint8_t got[32] = {0};
+		struct slice slice = {text, sizeof(text)};
+		struct store_req put = {
+			.verb = STORE_PUT, .key = "k", .put.body = {&slice, 1}};
+
+		memset(text, 'a' + (int)i, sizeof(text));
+		if (store_call(store, &put) < 0)
+			fail_msg("%s", put.err.text);
+
+		struct slice into = {got, sizeof(got)};
+		struct store_req get = {.verb = STORE_GET,
+		                        .key = "k",
+		                        .get = {.length = sizeof(got),
+		                                .into = {&into, 1}}};
+
+		if (store_call(store, &get) < 0)
+			fail_msg("%s", get.err.text);
+		assert_memory_equal(got, text, sizeof(text));
+	}
+
+	struct s3peer_stats stats;
+
+	s3peer_get_stats(peer, &stats);
+	assert_true(stats.faults >= 5);
+	store_destroy(store);
+	client_place_close(&place);
+	s3peer_free(peer);
+}
+
 int main(void)
 {
 	struct client_place place;
@@ -101,6 +169,8 @@ int main(void)
 	                                  &place),
 		cmocka_unit_test_prestate(a_wrong_secret_is_told_in_a_sentence,
 	                                  &place),
+		cmocka_unit_test_prestate(
+			faults_before_the_gateway_are_overcome, &place),
 		cmocka_unit_test_prestate(a_bucket_that_is_none_is_enoent,
 	                                  &place),
 	};

@@ -85,15 +85,16 @@ int main(void)
 
 	failed += store_contract_run(&(struct store_contract){
 		.name = "client, rgw16 habits",
-		.flags = CONTRACT_ALL_PARTS | CONTRACT_COMPLETES_TWICE |
-	                 CONTRACT_UTF8_KEYS | CONTRACT_MATCH_ABSENT |
-	                 CONTRACT_LOST_UPLOADS,
+		.flags = CONTRACT_SLOW | CONTRACT_ALL_PARTS |
+	                 CONTRACT_COMPLETES_TWICE | CONTRACT_UTF8_KEYS |
+	                 CONTRACT_MATCH_ABSENT | CONTRACT_LOST_UPLOADS,
 		.open = open_store,
 		.close = close_store,
 		.ctx = &rgw,
 	});
 	return failed + store_contract_run(&(struct store_contract){
 				.name = "client, minio habits",
+				.flags = CONTRACT_SLOW,
 				.open = open_store,
 				.close = close_store,
 				.ctx = &minio,

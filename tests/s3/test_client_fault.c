@@ -120,6 +120,12 @@ struct table {
 	atomic_size_t next;
 };
 
+/* Waiting for silence is the same with every server: one is enough. */
+static bool is_left_out(const struct fault_cell *cell)
+{
+	return cell->habits != S3PEER_AWS && strstr(cell->fault, "stall");
+}
+
 static void *work(void *arg)
 {
 	struct table *table = arg;
@@ -129,7 +135,8 @@ static void *work(void *arg)
 
 		if (i >= CELLS)
 			return NULL;
-		fault_cell_run(&table->cells[i]);
+		if (!is_left_out(&table->cells[i]))
+			fault_cell_run(&table->cells[i]);
 	}
 }
 
@@ -250,6 +257,10 @@ static unsigned judge(const struct table *table)
 
 	for (size_t i = 0; i < CELLS; i++) {
 		const struct fault_cell *cell = &table->cells[i];
+
+		if (is_left_out(cell))
+			continue;
+
 		const char *why = cell->status == 0
 		                          ? judge_success(table, cell,
 		                                          table->knowledge[i])

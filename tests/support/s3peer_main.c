@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The peer as a program: options in, a peer until SIGTERM or SIGINT. */
+#include "base/exec.h"
 #include "fake_store.h"
+#include "s3/local.h"
 #include "s3peer.h"
 #include "s3peer_habit.h"
 #include "s3peer_log.h"
@@ -16,6 +18,7 @@
 
 static const char usage[] =
 	"usage: s3peer [OPTION]... --memory --bucket NAME...\n"
+	"       s3peer [OPTION]... --store file:///DIR --bucket NAME...\n"
 	"       s3peer [OPTION]... --forward http://HOST:PORT\n"
 	"\n"
 	"An S3 server for tests, or a forwarder to a real one that leaves "
@@ -35,6 +38,7 @@ static const char usage[] =
 	"\n"
 	"Server only:\n"
 	"  --memory          keep objects in memory\n"
+	"  --store URL       keep them in a directory, as porterfs does\n"
 	"  --bucket NAME     there is this bucket; can be repeated\n"
 	"  --habits NAME     of aws (default), rgw16 or minio\n"
 	"  --access-key KEY  default AKPEER\n"
@@ -50,7 +54,8 @@ static const char usage[] =
 struct program {
 	struct s3peer_config config;
 	struct s3peer_bucket buckets[BUCKETS_MAX];
-	struct fake_store *fakes[BUCKETS_MAX];
+	const char *directory; /* "file:///DIR", or NULL: in memory */
+	struct exec *exec;     /* of the stores in a directory */
 	bool memory;
 	const char *port_file;
 	const char *rules_file;
@@ -130,6 +135,7 @@ enum option_id {
 	OPT_LOG,
 	OPT_ORACLE,
 	OPT_MEMORY,
+	OPT_STORE,
 	OPT_BUCKET,
 	OPT_FORWARD,
 	OPT_HABITS,
@@ -151,6 +157,7 @@ static const struct option options[] = {
 	{"log", required_argument, NULL, OPT_LOG},
 	{"oracle", required_argument, NULL, OPT_ORACLE},
 	{"memory", no_argument, NULL, OPT_MEMORY},
+	{"store", required_argument, NULL, OPT_STORE},
 	{"bucket", required_argument, NULL, OPT_BUCKET},
 	{"forward", required_argument, NULL, OPT_FORWARD},
 	{"habits", required_argument, NULL, OPT_HABITS},
@@ -222,6 +229,7 @@ static int take_option(struct program *program, int id, const char *value)
 {
 	struct s3peer_config *config = &program->config;
 	const char **text = id == OPT_PORT_FILE    ? &program->port_file
+	                    : id == OPT_STORE      ? &program->directory
 	                    : id == OPT_RULES      ? &program->rules_file
 	                    : id == OPT_FORWARD    ? &config->forward
 	                    : id == OPT_ACCESS_KEY ? &config->access_key_id
@@ -263,24 +271,68 @@ static int read_rules(struct program *program)
 	return str_status(&program->rules);
 }
 
+/* One bucket in the directory that the options name. */
+static int open_directory(struct program *program, const char *bucket,
+                          struct object_store **ret)
+{
+	const struct local_store_config config = {
+		.root = program->directory + strlen("file://"),
+		.bucket = bucket,
+		.create_bucket = true,
+		.sync = false, /* what a crash of this machine takes is gone */
+		.exec = program->exec,
+	};
+	struct err why;
+	int r = local_store_new(&config, ret, &why);
+
+	if (r < 0)
+		(void)fprintf(stderr, "s3peer: %s\n", why.text);
+	return r;
+}
+
+/* One bucket in memory. */
+static int open_memory(struct object_store **ret)
+{
+	struct fake_store *fake = fake_store_new(NULL);
+
+	if (!fake)
+		return -ENOMEM;
+	*ret = fake_store_object_store(fake);
+	return 0;
+}
+
+/* Whether the options say one thing: memory, directory or server. */
+static bool is_clear(const struct program *program)
+{
+	bool serves = program->memory || program->directory;
+
+	if (program->memory && program->directory)
+		return false;
+	if (program->directory && !str_starts(program->directory, "file:///"))
+		return false;
+	return serves != (program->config.forward != NULL) &&
+	       serves == (program->config.bucket_count > 0);
+}
+
 /* A store for every bucket. */
 static int make_stores(struct program *program)
 {
-	size_t count = program->config.bucket_count;
+	int r = 0;
 
-	if ((count > 0) == (program->config.forward != NULL) ||
-	    (count > 0) != program->memory) {
+	if (!is_clear(program)) {
 		(void)fputs(usage, stderr);
 		return -EINVAL;
 	}
-	for (size_t i = 0; i < count; i++) {
-		program->fakes[i] = fake_store_new(NULL);
-		if (!program->fakes[i])
-			return -ENOMEM;
-		program->buckets[i].store =
-			fake_store_object_store(program->fakes[i]);
+	if (program->directory)
+		r = exec_new("work", 4, &program->exec);
+	for (size_t i = 0; r == 0 && i < program->config.bucket_count; i++) {
+		struct s3peer_bucket *bucket = &program->buckets[i];
+
+		r = program->memory ? open_memory(&bucket->store)
+		                    : open_directory(program, bucket->name,
+		                                     &bucket->store);
 	}
-	return 0;
+	return r;
 }
 
 /* Tell the port: whole or not at all, for who waits for the file. */
@@ -341,7 +393,8 @@ static int serve(struct program *program)
 static void program_release(struct program *program)
 {
 	for (size_t i = 0; i < BUCKETS_MAX; i++)
-		fake_store_free(program->fakes[i]);
+		store_destroy(program->buckets[i].store);
+	exec_free(program->exec);
 	str_release(&program->rules);
 	if (program->log)
 		(void)fclose(program->log);
