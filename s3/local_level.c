@@ -59,7 +59,7 @@ static unsigned char type_of(DIR *stream, const struct dirent *entry)
 		return entry->d_type;
 	if (fstatat(dirfd(stream), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return DT_UNKNOWN;
-	return IFTODT(st.st_mode);
+	return (unsigned char)IFTODT(st.st_mode);
 }
 
 /* Add a component, with its slash if it is a directory. */

@@ -155,12 +155,13 @@ static void metadata_holds_any_text(struct contract_env *env)
 
 static void too_much_metadata_is_refused(struct contract_env *env)
 {
+	contract_need(env, env->limits->meta_max > 0 &&
+	                           !contract_is(env, CONTRACT_SLOW));
+
 	char *value = calloc(1, env->limits->meta_max + 2);
 	const struct store_meta meta = {"name", value};
 	const struct store_headers headers = {.meta = &meta, .meta_count = 1};
 
-	contract_need(env, env->limits->meta_max > 0 &&
-	                           !contract_is(env, CONTRACT_SLOW));
 	memset(value, 'v', env->limits->meta_max - 4);
 	assert_int_equal(put_with(env->store, "a", "x", &headers), 0);
 	value[env->limits->meta_max - 4] = 'v';

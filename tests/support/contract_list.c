@@ -280,11 +280,12 @@ static void ask(struct contract_env *env, const struct model *model,
 
 static void random_listings_agree_with_a_model(struct contract_env *env)
 {
+	contract_need(env, !env->limits->plain_key_tree);
+
 	unsigned keys = contract_is(env, CONTRACT_SLOW) ? 60 : 400;
 	unsigned questions = contract_is(env, CONTRACT_SLOW) ? 60 : 1000;
 	struct model *model = calloc(1, sizeof(*model));
 
-	contract_need(env, !env->limits->plain_key_tree);
 	for (unsigned i = 0; i < keys; i++)
 		add_random(env, model, i);
 	qsort(model->keys, model->count, sizeof(model->keys[0]), compare_keys);

@@ -162,10 +162,11 @@ static void an_upload_is_invisible_until_complete(struct contract_env *env)
 
 static void complete_tells_the_etag(struct contract_env *env)
 {
+	contract_need(env, env->limits->complete_gives_etag);
+
 	struct upload *up = upload_new(env->store, "big");
 	char etag[STORE_ETAG_MAX];
 
-	contract_need(env, env->limits->complete_gives_etag);
 	upload_add(up, 1, 3);
 	struct store_req req = {
 		.verb = STORE_MPU_COMPLETE,
@@ -232,9 +233,10 @@ static void a_part_can_be_sent_again(struct contract_env *env)
 
 static void complete_may_leave_parts_out(struct contract_env *env)
 {
+	contract_need(env, !contract_is(env, CONTRACT_ALL_PARTS));
+
 	struct upload *up = upload_new(env->store, "big");
 
-	contract_need(env, !contract_is(env, CONTRACT_ALL_PARTS));
 	upload_add(up, 1, 5);
 	upload_add(up, 2, 6);
 	upload_add(up, 3, 7);
@@ -248,9 +250,10 @@ static void complete_may_leave_parts_out(struct contract_env *env)
 
 static void a_small_part_before_the_last_is_refused(struct contract_env *env)
 {
+	contract_need(env, env->limits->part_min > 1);
+
 	struct upload *up = upload_new(env->store, "big");
 
-	contract_need(env, env->limits->part_min > 1);
 	upload_add(up, 1, (size_t)env->limits->part_min - 1);
 	upload_add(up, 2, 1);
 	assert_int_equal(upload_complete(up), -EINVAL);
@@ -371,9 +374,10 @@ static void an_unknown_upload_is_enoent(struct contract_env *env)
 
 static void a_second_complete_finds_no_upload(struct contract_env *env)
 {
+	contract_need(env, !contract_is(env, CONTRACT_COMPLETES_TWICE));
+
 	struct upload *up = upload_new(env->store, "big");
 
-	contract_need(env, !contract_is(env, CONTRACT_COMPLETES_TWICE));
 	upload_add(up, 1, 10);
 	assert_int_equal(upload_complete(up), 0);
 	assert_int_equal(upload_complete(up), -ENOENT);
@@ -513,12 +517,13 @@ static int complete_if(struct upload *up, const char *if_match,
 
 static void complete_heeds_conditions(struct contract_env *env)
 {
+	contract_need(env, env->limits->complete_conditions);
+
 	struct upload *up = upload_new(env->store, "a");
 	char first[STORE_ETAG_MAX];
 	char second[STORE_ETAG_MAX];
 	int r;
 
-	contract_need(env, env->limits->complete_conditions);
 	upload_add(up, 1, 10);
 	assert_int_equal(contract_put_text(env->store, "a", "one"), 0);
 	contract_etag(env->store, "a", first);
