@@ -93,8 +93,8 @@ static void what_is_no_http_is_refused(void **state)
 		"GET / HTTP/1.1\r\nblank : x\r\n\r\n",
 		"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
 		"GET / HTTP/1.1\r\nContent-Length: 1x\r\n\r\n",
-		"GET / HTTP/1.1\r\nContent-Length: 1\r\n"
-		"Content-Length: 2\r\n\r\n",
+		("GET / HTTP/1.1\r\nContent-Length: 1\r\n"
+	         "Content-Length: 2\r\n\r\n"),
 	};
 	struct peer_head head;
 
