@@ -43,10 +43,10 @@ struct world {
 };
 
 /*
- * config: the front's, or NULL; buckets and observer are set here.  With
+ * given: the front's, or NULL; buckets and observer are set here.  With
  * forward the rules are the forwarder's, and so are the events.
  */
-struct world *world_new(const struct s3peer_config *config, bool forward);
+struct world *world_new(const struct s3peer_config *given, bool forward);
 void world_free(struct world *world);
 DEFINE_CLEANUP(struct world *, world_free);
 

@@ -29,7 +29,7 @@ struct peer_habit {
 	bool bulk_needs_digest; /* DeleteObjects without one is refused */
 };
 
-const struct peer_habit *peer_habit_get(enum s3peer_habits habits);
+const struct peer_habit *peer_habit_get(enum s3peer_habits which);
 
 /* "aws", "rgw16", "minio" to a number. Returns 0 or -EINVAL. */
 int peer_habit_parse(const char *name, enum s3peer_habits *ret);

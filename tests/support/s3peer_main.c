@@ -228,19 +228,25 @@ static int take_other(struct program *program, int id, const char *value)
 static int take_option(struct program *program, int id, const char *value)
 {
 	struct s3peer_config *config = &program->config;
-	const char **text = id == OPT_PORT_FILE    ? &program->port_file
-	                    : id == OPT_STORE      ? &program->directory
-	                    : id == OPT_RULES      ? &program->rules_file
-	                    : id == OPT_FORWARD    ? &config->forward
-	                    : id == OPT_ACCESS_KEY ? &config->access_key_id
-	                    : id == OPT_SECRET_KEY ? &config->secret_access_key
-	                    : id == OPT_REGION     ? &config->region
-	                    : id == OPT_DOMAIN     ? &config->domain
-	                                           : NULL;
+	const struct {
+		int id;
+		const char **text;
+	} texts[] = {
+		{OPT_PORT_FILE, &program->port_file},
+		{OPT_STORE, &program->directory},
+		{OPT_RULES, &program->rules_file},
+		{OPT_FORWARD, &config->forward},
+		{OPT_ACCESS_KEY, &config->access_key_id},
+		{OPT_SECRET_KEY, &config->secret_access_key},
+		{OPT_REGION, &config->region},
+		{OPT_DOMAIN, &config->domain},
+	};
 
-	if (text) {
-		*text = value;
-		return 0;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (texts[i].id == id) {
+			*texts[i].text = value;
+			return 0;
+		}
 	}
 	if (id == OPT_MEMORY) {
 		program->memory = true;
