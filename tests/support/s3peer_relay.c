@@ -2,14 +2,15 @@
 /*
  * The forwarder's way to the real server: each client connection has one.
  *
- * Plain exchanges pass as they come, both directions at once, in pieces of
- * the shared buffer; what a socket does not take stays in a small text of its
- * own, and nothing more is read for it meanwhile.  An exchange that has to
+ * Plain exchanges pass as they come, both directions at once, by lanes; while
+ * something waits in a lane nothing more is read for it.  An exchange that has to
  * suffer goes over in one piece, its reply is collected, and the front's code
  * spoils and sends it.
  */
 #include "s3peer_core.h"
+#include "s3peer_lane.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -19,6 +20,9 @@
 
 /* Pieces moved before others get their turn. */
 #define ROUNDS 16
+
+/* Bodies of so many bytes go through a pipe instead of the buffer. */
+#define PIPE_FROM ((size_t)64 << 10)
 
 /* Where a body ends. */
 struct frame {
@@ -33,10 +37,8 @@ struct peer_relay {
 	struct loop_watch up; /* the server's side */
 	bool plain;
 	struct frame request; /* what is still to come from the client */
-	struct str to_server; /* what its socket did not take yet */
-	size_t server_at;     /* of it, sent */
-	struct str to_client;
-	size_t client_at;
+	struct peer_lane to_server;
+	struct peer_lane to_client;
 	struct str head; /* of the reply, until it is complete */
 	struct peer_head reply;
 	bool head_came;
@@ -78,6 +80,7 @@ static void hang_up(struct peer_relay *relay)
 	loop_unwatch(&relay->conn->peer->loop, &relay->up);
 	(void)close(relay->up.fd);
 	relay->up.fd = -1;
+	peer_lane_release(&relay->to_server); /* what waits is for nobody */
 }
 
 void peer_relay_free(struct peer_relay *relay)
@@ -85,8 +88,8 @@ void peer_relay_free(struct peer_relay *relay)
 	if (!relay)
 		return;
 	hang_up(relay);
-	str_release(&relay->to_server);
-	str_release(&relay->to_client);
+	peer_lane_release(&relay->to_server);
+	peer_lane_release(&relay->to_client);
 	str_release(&relay->head);
 	peer_head_release(&relay->reply);
 	free(relay);
@@ -147,38 +150,27 @@ static void server_failed(struct peer_relay *relay)
 	peer_exchange_enter(ex, PEER_AFTER_COMMIT);
 }
 
-/* Send what waits for a socket. 1 = all gone, 0 = not yet, -errno. */
-static int flush_text(int fd, struct str *text, size_t *at)
+/* Whether the rest of a body is long, and nobody has to look for its end. */
+static bool is_long(const struct frame *frame)
 {
-	while (*at < text->len) {
-		ssize_t n = send(fd, text->data + *at, text->len - *at,
-		                 MSG_NOSIGNAL);
-
-		if (n < 0 && (errno == EAGAIN || errno == ENOTCONN))
-			return 0;
-		if (n < 0)
-			return -errno;
-		*at += (size_t)n;
-	}
-	str_reset(text);
-	*at = 0;
-	return 1;
+	return !frame->chunked && !frame->to_the_end &&
+	       frame->left >= PIPE_FROM;
 }
 
-/* Send a piece; what does not go is kept in text. 0 or -errno. */
-static int send_piece(int fd, const char *data, size_t len, struct str *text)
+/* Body of the request, unseen. 1 = moved, 0 = nothing now, -errno. */
+static int splice_request(struct peer_relay *relay)
 {
-	ssize_t n = 0;
+	struct peer_conn *conn = relay->conn;
+	ssize_t n = peer_lane_move(&relay->to_server, conn->watch.fd,
+	                           relay->up.fd, (size_t)relay->request.left);
 
-	if (text->len == 0)
-		n = send(fd, data, len, MSG_NOSIGNAL);
-	if (n < 0 && errno != EAGAIN && errno != ENOTCONN)
-		return -errno;
-	if (n < 0)
-		n = 0;
-	if ((size_t)n < len)
-		str_add_mem(text, data + n, len - (size_t)n);
-	return str_status(text);
+	if (n == -EAGAIN)
+		return 0;
+	if (n <= 0) /* the client has gone, if it is not the server */
+		return n == -EPIPE || n == -ECONNRESET ? (int)n : -ESHUTDOWN;
+	relay->request.left -= (uint64_t)n;
+	conn->ex->bytes_in += (uint64_t)n;
+	return 1;
 }
 
 /* Body of the request, client to server. 1 = moved, 0 = nothing now, -errno. */
@@ -187,10 +179,12 @@ static int move_request(struct peer_relay *relay)
 	struct peer_conn *conn = relay->conn;
 	struct peer_exchange *ex = conn->ex;
 	char *buffer = conn->peer->buffer;
-	int r = flush_text(relay->up.fd, &relay->to_server, &relay->server_at);
+	int r = peer_lane_flush(&relay->to_server, relay->up.fd);
 
 	if (r <= 0 || frame_over(&relay->request))
 		return r < 0 ? r : 0;
+	if (is_long(&relay->request))
+		return splice_request(relay);
 
 	size_t want = PEER_BUFFER_SIZE;
 
@@ -211,7 +205,8 @@ static int move_request(struct peer_relay *relay)
 	if (used < n) /* the next request, already */
 		str_add_mem(&conn->in, buffer + used, (size_t)(n - used));
 	ex->bytes_in += (uint64_t)used;
-	r = send_piece(relay->up.fd, buffer, (size_t)used, &relay->to_server);
+	r = peer_lane_send(&relay->to_server, relay->up.fd, buffer,
+	                   (size_t)used);
 	return r < 0 ? r : 1;
 }
 
@@ -264,7 +259,7 @@ static int take_head(struct peer_relay *relay, size_t len)
 		return r;
 	if (relay->reply.status < 200) { /* 100 Continue: go on waiting */
 		if (relay->plain)
-			str_add_mem(&relay->to_client, relay->head.data, len);
+			peer_lane_add(&relay->to_client, relay->head.data, len);
 		memmove(relay->head.data, relay->head.data + len,
 		        relay->head.len - len + 1);
 		relay->head.len -= len;
@@ -274,10 +269,10 @@ static int take_head(struct peer_relay *relay, size_t len)
 	ex->status = relay->reply.status;
 	frame_reply(relay);
 	if (relay->plain)
-		str_add_mem(&relay->to_client, relay->head.data, len);
+		peer_lane_add(&relay->to_client, relay->head.data, len);
 	else
 		collect_head(relay);
-	return str_status(&relay->to_client);
+	return str_status(&relay->to_client.text);
 }
 
 /* Bytes of the reply's body. 0 or -errno. */
@@ -295,11 +290,11 @@ static int pass_on(struct peer_relay *relay, const char *data, size_t len)
 	if (!relay->plain)
 		return str_status(decoded);
 	if (relay->held) {
-		str_add_mem(&relay->to_client, data, (size_t)used);
-		return str_status(&relay->to_client);
+		peer_lane_add(&relay->to_client, data, (size_t)used);
+		return str_status(&relay->to_client.text);
 	}
-	return send_piece(relay->conn->watch.fd, data, (size_t)used,
-	                  &relay->to_client);
+	return peer_lane_send(&relay->to_client, relay->conn->watch.fd, data,
+	                      (size_t)used);
 }
 
 /* The reply begins. 0 or -errno. */
@@ -332,6 +327,22 @@ static int begin_reply(struct peer_relay *relay, const char *data, size_t len)
 	return r;
 }
 
+/* Body of the reply, unseen. 1 = moved, 0 = nothing now, -errno. */
+static int splice_reply(struct peer_relay *relay)
+{
+	struct peer_conn *conn = relay->conn;
+	ssize_t n = peer_lane_move(&relay->to_client, relay->up.fd,
+	                           conn->watch.fd, (size_t)relay->answer.left);
+
+	if (n == -EAGAIN)
+		return 0;
+	if (n <= 0)
+		return n < 0 ? (int)n : -ECONNRESET;
+	relay->answer.left -= (uint64_t)n;
+	conn->ex->bytes_out += (uint64_t)n;
+	return 1;
+}
+
 /* Reply, server to client. 1 = moved, 0 = nothing now, -errno. */
 static int move_reply(struct peer_relay *relay)
 {
@@ -342,10 +353,11 @@ static int move_reply(struct peer_relay *relay)
 	if (relay->held)
 		return 0;
 	if (relay->plain)
-		r = flush_text(conn->watch.fd, &relay->to_client,
-		               &relay->client_at);
+		r = peer_lane_flush(&relay->to_client, conn->watch.fd);
 	if (r <= 0 || (relay->head_came && frame_over(&relay->answer)))
 		return r < 0 ? r : 0;
+	if (relay->plain && relay->head_came && is_long(&relay->answer))
+		return splice_reply(relay);
 
 	ssize_t n = read(relay->up.fd, buffer, PEER_BUFFER_SIZE);
 
@@ -367,8 +379,8 @@ static int watch_both(struct peer_relay *relay)
 {
 	struct peer_conn *conn = relay->conn;
 	struct loop *loop = &conn->peer->loop;
-	bool server_waits = relay->to_server.len > 0;
-	bool client_waits = relay->to_client.len > 0 && !relay->held;
+	bool server_waits = peer_lane_waits(&relay->to_server);
+	bool client_waits = peer_lane_waits(&relay->to_client) && !relay->held;
 	uint32_t client = 0;
 	uint32_t server = 0;
 
@@ -392,7 +404,7 @@ static void finish(struct peer_relay *relay)
 	struct peer_conn *conn = relay->conn;
 	struct peer_exchange *ex = conn->ex;
 	bool half = relay->refused || !frame_over(&relay->request) ||
-	            relay->to_server.len > 0;
+	            peer_lane_waits(&relay->to_server);
 
 	ex->committed = ex->status / 100 == 2;
 	str_reset(&relay->head);
@@ -422,8 +434,7 @@ static int push(struct peer_relay *relay)
 
 	if (r != -EPIPE && r != -ECONNRESET)
 		return r;
-	str_reset(&relay->to_server);
-	relay->server_at = 0;
+	peer_lane_release(&relay->to_server);
 	relay->request = (struct frame){0};
 	relay->spent = true;
 	relay->refused = true;
@@ -444,7 +455,7 @@ static void pump(struct peer_relay *relay)
 		if (down < 0)
 			break;
 		if (relay->head_came && frame_over(&relay->answer) &&
-		    relay->to_client.len == 0) {
+		    !peer_lane_waits(&relay->to_client)) {
 			finish(relay);
 			return;
 		}
@@ -508,10 +519,10 @@ static void take_read(struct peer_relay *relay)
 
 	relay->request = (struct frame){.left = ex->head.length,
 	                                .chunked = ex->head.chunked};
-	str_add_mem(&relay->to_server, ex->raw.data, ex->raw.len);
+	peer_lane_add(&relay->to_server, ex->raw.data, ex->raw.len);
 	if (!relay->plain) {
-		str_add_mem(&relay->to_server, str_text(&ex->body),
-		            ex->body.len);
+		peer_lane_add(&relay->to_server, str_text(&ex->body),
+		              ex->body.len);
 		relay->request.left = 0;
 		return;
 	}
@@ -520,7 +531,7 @@ static void take_read(struct peer_relay *relay)
 	used = frame_take(&relay->request, conn->in.data, conn->in.len, NULL);
 	if (used <= 0)
 		return;
-	str_add_mem(&relay->to_server, conn->in.data, (size_t)used);
+	peer_lane_add(&relay->to_server, conn->in.data, (size_t)used);
 	ex->bytes_in += (uint64_t)used;
 	conn->in.len -= (size_t)used;
 	memmove(conn->in.data, conn->in.data + used, conn->in.len);
@@ -540,11 +551,10 @@ void peer_relay_start(struct peer_exchange *ex)
 	relay->held = false;
 	relay->spent = false;
 	relay->refused = false;
-	str_reset(&relay->to_server);
-	relay->server_at = 0;
+	assert(!peer_lane_waits(&relay->to_server));
 	take_read(relay);
 	conn->state = PEER_CONN_RELAY;
-	if (str_status(&relay->to_server) < 0 || call(relay) < 0)
+	if (str_status(&relay->to_server.text) < 0 || call(relay) < 0)
 		server_failed(relay);
 	else
 		pump(relay);
