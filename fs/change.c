@@ -23,7 +23,6 @@
 #include "overlay.h"
 
 #include <string.h>
-#include <sys/xattr.h>
 
 /* One caller's part of a change. */
 struct part {
@@ -77,69 +76,14 @@ static void change_free(struct change *change)
 	free(change);
 }
 
-/* Set or remove one user value. */
-static int apply_value(struct attr *attr, const struct change_plan *plan)
-{
-	bool there = attr_meta_get(attr->meta, plan->name) != NULL;
-	struct attr_meta *meta;
-	int r;
-
-	if (there && plan->flags & XATTR_CREATE)
-		return -EEXIST;
-	if (!there && (!plan->value || plan->flags & XATTR_REPLACE))
-		return -ENODATA;
-	r = attr_meta_set(attr->meta, plan->name, plan->value, &meta);
-	if (r < 0)
-		return r;
-	attr_meta_unref(attr->meta);
-	attr->meta = meta;
-	return 0;
-}
-
-/* Make attr different as planned. */
-static int apply(struct attr *attr, const struct change_plan *plan)
-{
-	if (plan->set & FS_SET_MODE)
-		attr->mode = (attr->mode & S_IFMT) | (plan->attr.mode & 07777);
-	if (plan->set & FS_SET_UID)
-		attr->uid = plan->attr.uid;
-	if (plan->set & FS_SET_GID)
-		attr->gid = plan->attr.gid;
-	if (plan->set & FS_SET_MTIME)
-		attr->mtime = plan->attr.mtime;
-	return plan->name ? apply_value(attr, plan) : 0;
-}
-
 /* Apply every part; a part that cannot be is left out. */
 static void apply_parts(struct change *change, struct attr *attr)
 {
 	list_for_each(pos, &change->parts) {
 		struct part *part = container_of(pos, struct part, link);
 
-		part->status = apply(attr, &part->plan);
+		part->status = change_apply(attr, &part->plan);
 	}
-}
-
-static bool same_meta(const struct attr_meta *a, const struct attr_meta *b)
-{
-	if (attr_meta_count(a) != attr_meta_count(b))
-		return false;
-	for (size_t i = 0; i < attr_meta_count(a); i++)
-		if (strcmp(attr_meta_at(a, i)->name,
-		           attr_meta_at(b, i)->name) != 0 ||
-		    strcmp(attr_meta_at(a, i)->value,
-		           attr_meta_at(b, i)->value) != 0)
-			return false;
-	return true;
-}
-
-/* Whether nothing is different. */
-static bool same(const struct attr *a, const struct attr *b)
-{
-	return a->mode == b->mode && a->uid == b->uid && a->gid == b->gid &&
-	       a->mtime.tv_sec == b->mtime.tv_sec &&
-	       a->mtime.tv_nsec == b->mtime.tv_nsec &&
-	       same_meta(a->meta, b->meta);
 }
 
 /* Answer one part. */
@@ -168,7 +112,9 @@ static void change_end(struct change *change, int status)
 
 	list_init(&parts);
 	list_splice(&parts, &change->parts);
-	(void)errand_end(&change->errand, change->resend ? status : 0,
+	/* Parts tell their callers; a file that is another's now needs none. */
+	(void)errand_end(&change->errand,
+	                 change->resend && status != -ESTALE ? status : 0,
 	                 "change metadata of");
 	list_for_each_safe(pos, &parts) {
 		struct part *part = container_of(pos, struct part, link);
@@ -323,7 +269,7 @@ static bool differs(struct change *change)
 		after->size = size;
 	}
 	apply_parts(change, after);
-	return !same(&change->before, after);
+	return change_differs(&change->before, after);
 }
 
 /* What the store has is known: decide. */
@@ -409,6 +355,34 @@ static bool begin(struct change *change)
 	return false;
 }
 
+/* Name the change after the inode's key as it is now. */
+static int name_change(struct change *change, const char *key)
+{
+	char *copy = strdup(key);
+	char *object = change->dir ? key_as_dir(key) : strdup(key);
+
+	if (!copy || !object) {
+		free(copy);
+		free(object);
+		return -ENOMEM;
+	}
+	free(change->key);
+	free(change->object);
+	change->key = copy;
+	change->object = object;
+	return 0;
+}
+
+/* Whether the inode was renamed while we waited for its old key's turn. */
+static bool was_renamed(struct change *change)
+{
+	struct inode *inode = change->inode;
+	WITH_LOCK(&inode->lock);
+
+	return strcmp(inode->key, change->key) != 0 &&
+	       name_change(change, inode->key) == 0;
+}
+
 /* Our turn. */
 static void change_go(struct errand *errand)
 {
@@ -416,6 +390,10 @@ static void change_go(struct errand *errand)
 	const struct store_limits *limits;
 	bool known;
 
+	if (was_renamed(change)) {
+		errand_retake(errand, change->key);
+		return;
+	}
 	if (!begin(change)) {
 		change_end(change, 0);
 		return;
@@ -448,9 +426,7 @@ static struct change *change_new(struct inode *inode, const char *key)
 		return NULL;
 	list_init(&change->parts);
 	change->dir = inode->kind == INODE_DIR;
-	change->key = strdup(key);
-	change->object = change->dir ? key_as_dir(key) : strdup(key);
-	if (!change->key || !change->object) {
+	if (name_change(change, key) < 0) {
 		change_free(change);
 		return NULL;
 	}
@@ -484,7 +460,7 @@ static int place_part(struct inode *inode, struct part **part,
 	struct change *change;
 
 	if (inode->local || inode->unlinked) {
-		(*part)->status = apply(&inode->attr, &(*part)->plan);
+		(*part)->status = change_apply(&inode->attr, &(*part)->plan);
 		if (inode->local && inode_extra_locked(inode))
 			inode->extra->changes++;
 		return 0;
@@ -578,9 +554,10 @@ void change_resend(struct inode *inode)
 		change->resend = true;
 	(void)pthread_mutex_unlock(&inode->lock);
 	if (!change)
-		log_error("cannot send the metadata of \"%s\" in bucket "
+		log_error("cannot send the metadata of nodeid %llu in bucket "
 		          "\"%s\": out of memory",
-		          inode->key, inode->bucket->name);
+		          (unsigned long long)inode->nodeid,
+		          inode->bucket->name);
 	if (started)
 		change_start(inode, started);
 }

@@ -27,6 +27,15 @@ struct change_plan {
 };
 
 /*
+ * Make attr different as planned (pure).  0, -EEXIST or -ENODATA by the flags,
+ * -ENOMEM.
+ */
+int change_apply(struct attr *attr, const struct change_plan *plan);
+
+/* Whether any of what a change can set is different (pure). */
+bool change_differs(const struct attr *a, const struct attr *b);
+
+/*
  * Do it and answer call (status, and call->entry's attr when want_attr).  The
  * caller's reference to inode stays its own.
  */

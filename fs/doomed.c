@@ -36,9 +36,9 @@ static void doom_free(struct doom *doom)
 DEFINE_CLEANUP(struct doom *, doom_free);
 
 /* The new file on the name, if it is one that the store has not got; NULL. */
-static struct inode *successor(struct inode *inode)
+static struct inode *successor(struct inode *inode, const char *key)
 {
-	struct inode *other = inode_of_key(inode->bucket, inode->key);
+	struct inode *other = inode_of_key(inode->bucket, key);
 	bool fresh = false;
 
 	if (other && other != inode) {
@@ -50,19 +50,35 @@ static struct inode *successor(struct inode *inode)
 	return other;
 }
 
-/* Let the new file on the name replace the version. */
-static void hand_over(struct inode *other, const char *etag)
+/* Let the new file on the name replace the version. False: it had one before. */
+static bool hand_over(struct inode *other, const char *etag)
 {
 	WITH_LOCK(&other->lock);
 	struct inode_extra *extra = inode_extra_locked(other);
+	bool first = extra && !extra->replaces_deleted;
 
 	if (!extra)
-		return;
+		return false;
 	memcpy(extra->replaces, etag, STORE_ETAG_MAX);
 	extra->replaces_deleted = true;
+	return first;
 }
 
-void inode_doom(struct inode *inode, const char *etag)
+/* List the inode as doomed. False: it was before. */
+static bool list_doomed(struct inode *inode)
+{
+	WITH_LOCK(&inode->table->lock);
+
+	if (inode->doomed)
+		return false;
+	inode->doomed = true;
+	list_append(&inode->table->doomed, &inode->doomed_link);
+	return true;
+}
+
+/* What is known of the name from now on; writes the key. */
+static void note_doomed(struct inode *inode, const char *etag,
+                        char ret_key[STORE_KEY_MAX + 1])
 {
 	struct fs *fs = inode->table->fs;
 	const struct meta absent = {
@@ -70,34 +86,38 @@ void inode_doom(struct inode *inode, const char *etag)
 		.fresh_ms =
 			clock_ms(fs->parts.clock) + inode->bucket->negative_ms,
 	};
-	char copy[STORE_ETAG_MAX];
-	struct inode *other;
-
-	(void)snprintf(copy, sizeof(copy), "%s", etag);
-	fs_pend(fs);
-	(void)pthread_mutex_lock(&inode->lock);
+	WITH_LOCK(&inode->lock);
 	struct meta_name name = inode_name(inode->bucket, inode->key);
 	struct inode_extra *extra = inode_extra_locked(inode);
 
+	(void)snprintf(ret_key, STORE_KEY_MAX + 1, "%s", inode->key);
 	inode->unlinked = true;
 	if (extra)
-		memcpy(extra->delete_etag, copy, sizeof(copy));
+		memcpy(extra->delete_etag, etag, STORE_ETAG_MAX);
 	meta_cache_change(fs->cache, &name, &absent);
-	(void)pthread_mutex_unlock(&inode->lock);
+}
 
-	other = successor(inode);
+void inode_doom(struct inode *inode, const char *etag)
+{
+	struct fs *fs = inode->table->fs;
+	char key[STORE_KEY_MAX + 1];
+	char copy[STORE_ETAG_MAX];
+	struct inode *other;
+	bool first;
+
+	(void)snprintf(copy, sizeof(copy), "%s", etag);
+	fs_pend(fs);
+	note_doomed(inode, copy, key);
+	other = successor(inode, key);
 	if (other) {
-		hand_over(other, copy);
+		first = hand_over(other, copy);
 		inode_unref(other);
-		return;
+	} else {
+		(void)overlay_set(inode->bucket->overlay, key, OVERLAY_HIDDEN);
+		first = list_doomed(inode);
 	}
-	(void)overlay_set(inode->bucket->overlay, inode->key, OVERLAY_HIDDEN);
-	(void)pthread_mutex_lock(&inode->table->lock);
-	if (!inode->doomed) {
-		inode->doomed = true;
-		list_append(&inode->table->doomed, &inode->doomed_link);
-	}
-	(void)pthread_mutex_unlock(&inode->table->lock);
+	if (!first)
+		fs_unpend(fs); /* that one counts already */
 }
 
 /* The doomed inode of a key, no longer doomed, referenced; NULL: none. */
@@ -257,12 +277,14 @@ static void start(struct bucket *bucket, const char *key, const char *etag,
 void doomed_delete(struct inode *inode)
 {
 	char etag[STORE_ETAG_MAX] = "";
+	char key[STORE_KEY_MAX + 1];
 
 	(void)pthread_mutex_lock(&inode->lock);
+	(void)snprintf(key, sizeof(key), "%s", inode->key);
 	if (inode->extra)
 		memcpy(etag, inode->extra->delete_etag, sizeof(etag));
 	(void)pthread_mutex_unlock(&inode->lock);
-	start(inode->bucket, inode->key, etag, inode);
+	start(inode->bucket, key, etag, inode);
 }
 
 void doomed_delete_key(struct bucket *bucket, const char *key,

@@ -61,6 +61,13 @@ void errand_start(struct errand *errand, struct fs_call *call, const char *key)
 		granted(&errand->turn);
 }
 
+void errand_retake(struct errand *errand, const char *key)
+{
+	turn_end(&errand->turn);
+	if (turn_take(errand->bucket, key, &errand->turn))
+		granted(&errand->turn);
+}
+
 void errand_pause(struct errand *errand)
 {
 	WITH_LOCK(&errand->bucket->fs->call_lock);

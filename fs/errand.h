@@ -40,6 +40,9 @@ struct errand {
 /* call may be NULL. A call that was cancelled before is answered -EINTR. */
 void errand_start(struct errand *errand, struct fs_call *call, const char *key);
 
+/* Give the turn back, and take that of another key; then go() again. */
+void errand_retake(struct errand *errand, const char *key);
+
 /*
  * While an errand that has begun waits for something that is not its request,
  * and has changed nothing yet: an interruption answers the call meanwhile.

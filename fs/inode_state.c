@@ -167,6 +167,7 @@ void inode_reverted(struct inode *inode)
 		struct inode_extra *extra = inode->extra;
 
 		only_here = !inode->attr.etag[0];
+		inode->unlinked = inode->unlinked || only_here;
 		inode->local = false;
 		inode->fresh_ms = 0;
 		if (extra && extra->replaces_deleted) {
@@ -276,11 +277,11 @@ static int known_inode(struct bucket *bucket, const char *key,
 }
 
 /* The new file stands on a version whose DELETE was not sent. */
-static int inherit(struct inode *inode)
+static int inherit(struct inode *inode, const char *key)
 {
 	char etag[STORE_ETAG_MAX] = "";
 
-	bool deleted = doomed_take(inode->bucket, inode->key, etag);
+	bool deleted = doomed_take(inode->bucket, key, etag);
 
 	WITH_LOCK(&inode->lock);
 	struct inode_extra *extra = inode_extra_locked(inode);
@@ -289,6 +290,8 @@ static int inherit(struct inode *inode)
 		return -ENOMEM;
 	memcpy(extra->replaces, etag, sizeof(extra->replaces));
 	extra->replaces_deleted = deleted;
+	if (inode->unlinked)
+		return 0; /* somebody was very fast */
 	return overlay_set(inode->bucket->overlay, inode->key, OVERLAY_LOCAL);
 }
 
@@ -336,7 +339,7 @@ int inode_create(struct inode *parent, const char *name, uint32_t mode,
 	} while (r == -EEXIST);
 	if (r < 0)
 		return r;
-	r = inherit(inode);
+	r = inherit(inode, key);
 	if (r < 0) {
 		inode_take_off(inode);
 		inode_unref(inode);

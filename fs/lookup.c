@@ -215,6 +215,24 @@ static bool seen_by_openers(struct inode *inode)
 	return inode->content || inode->unlinked || inode->local;
 }
 
+/*
+ * The store has another version under the inode's name, or none: 0 for who has
+ * it open, else status.  A file that is being rewritten is its own truth.
+ */
+static int superseded(struct inode *inode, int status)
+{
+	bool local;
+
+	(void)pthread_mutex_lock(&inode->lock);
+	local = inode->local;
+	(void)pthread_mutex_unlock(&inode->lock);
+	if (local)
+		return 0;
+	inode_tell_name(inode);
+	inode_take_off(inode);
+	return seen_by_openers(inode) ? 0 : status;
+}
+
 /* The end of a question about an inode. */
 static void looked_at(struct find *find)
 {
@@ -232,11 +250,8 @@ static void looked_at(struct find *find)
 		find_start(find);
 		return;
 	}
-	if (r == -ENOENT || (r == 0 && current != inode)) {
-		inode_tell_name(inode);
-		inode_take_off(inode);
-		r = seen_by_openers(inode) ? 0 : r < 0 ? r : -ESTALE;
-	}
+	if (r == -ENOENT || (r == 0 && current != inode))
+		r = superseded(inode, r < 0 ? r : -ESTALE);
 	call = call_claim(looking->fs, &looking->call);
 	if (call && r == 0)
 		looking->then(call, inode, looking->text);

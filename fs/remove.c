@@ -79,38 +79,54 @@ static void forget_name(struct bucket *bucket, const char *key)
 /* ---- unlink ---- */
 
 enum unlink_way {
+	UNLINK_GONE,  /* it has no name any more */
 	UNLINK_HERE,  /* it only is here: no request */
 	UNLINK_LATER, /* somebody has it open: at the last release */
 	UNLINK_NOW,
 };
 
-/* How an inode (NULL = none known) is unlinked. */
-static enum unlink_way way_to_unlink(struct inode *inode)
+/* Whether the inode still has that name. */
+static bool has_name_locked(const struct inode *inode, const char *key)
+{
+	return !inode->unlinked && strcmp(inode->key, key) == 0;
+}
+
+/* How an inode (NULL = none known) is unlinked from key. */
+static enum unlink_way way_to_unlink(struct inode *inode, const char *key)
 {
 	if (!inode)
 		return UNLINK_NOW;
 
 	WITH_LOCK(&inode->lock);
 
+	if (!has_name_locked(inode, key))
+		return UNLINK_GONE;
 	if (inode->local && !inode->attr.etag[0])
 		return UNLINK_HERE;
 	return inode->local || inode->content ? UNLINK_LATER : UNLINK_NOW;
 }
 
-/* Remove a name that only is here. */
-static void unlink_here(struct inode *inode, const char *key)
+/* Remove a name that only is here. False: it no longer is only here. */
+static bool unlink_here(struct inode *inode, const char *key)
 {
 	struct bucket *bucket = inode->bucket;
 	char replaces[STORE_ETAG_MAX] = "";
+	bool here;
 
 	(void)pthread_mutex_lock(&inode->lock);
-	inode->unlinked = true;
-	if (inode->extra && inode->extra->replaces_deleted) {
+	here = has_name_locked(inode, key) && inode->local &&
+	       !inode->attr.etag[0];
+	if (here) {
+		inode->unlinked = true;
+		overlay_clear(bucket->overlay, key, OVERLAY_LOCAL);
+	}
+	if (here && inode->extra && inode->extra->replaces_deleted) {
 		memcpy(replaces, inode->extra->replaces, sizeof(replaces));
 		inode->extra->replaces_deleted = false;
 	}
-	overlay_clear(bucket->overlay, key, OVERLAY_LOCAL);
 	(void)pthread_mutex_unlock(&inode->lock);
+	if (!here)
+		return false;
 
 	forget_name(bucket, key);
 	inode_take_off(inode);
@@ -119,21 +135,54 @@ static void unlink_here(struct inode *inode, const char *key)
 		fs_unpend(bucket->fs);
 	}
 	content_abandon(inode);
+	return true;
 }
 
-/* Hide a name whose file is open; its DELETE comes with the last release. */
-static void unlink_later(struct inode *inode, const char *key)
+/*
+ * Hide a name whose file is open; its DELETE comes with the last release.
+ * False: it changed meanwhile.
+ */
+static bool unlink_later(struct inode *inode, const char *key)
 {
 	char etag[STORE_ETAG_MAX];
+	bool stored;
 
 	(void)pthread_mutex_lock(&inode->lock);
 	memcpy(etag, inode->attr.etag, sizeof(etag));
+	stored = has_name_locked(inode, key) && etag[0];
+	if (stored)
+		inode->unlinked = true;
 	(void)pthread_mutex_unlock(&inode->lock);
+	if (!stored)
+		return false;
 
 	keep_parent(inode->bucket, key);
 	inode_take_off(inode);
 	inode_doom(inode, etag);
 	content_abandon(inode);
+	return true;
+}
+
+/* Unlink without a request: 0 or -ENOENT; 1: by a DELETE, now. */
+static int unlink_at_once(struct inode *inode, const char *key)
+{
+	bool done = false;
+
+	while (!done) {
+		switch (way_to_unlink(inode, key)) {
+		case UNLINK_GONE:
+			return -ENOENT;
+		case UNLINK_HERE:
+			done = unlink_here(inode, key);
+			break;
+		case UNLINK_LATER:
+			done = unlink_later(inode, key);
+			break;
+		case UNLINK_NOW:
+			return 1;
+		}
+	}
+	return 0;
 }
 
 /* The end of a removal that asked the store. */
@@ -157,12 +206,31 @@ static void removal_end(struct removal *removal, int status)
 	removal_free(removal);
 }
 
+/* A DELETE in doubt: is the object still there? */
+static void looked_for(struct ask *ask)
+{
+	struct removal *removal = container_of(ask, struct removal, errand.ask);
+	int status = ask_status(ask);
+
+	if (status == 0)
+		status = err_set(&ask->req.err, -EIO,
+		                 "the store did not delete \"%s\"",
+		                 removal->key);
+	removal_end(removal, status == -ENOENT ? 0 : status);
+}
+
 /* The DELETE is answered. */
 static void deleted(struct ask *ask)
 {
 	struct removal *removal = container_of(ask, struct removal, errand.ask);
 	int status = ask_status(ask);
 
+	if (status < 0 && ask->req.maybe_applied && status != -EINTR) {
+		ask->req.verb = STORE_HEAD;
+		ask->done = looked_for;
+		ask_submit(removal->errand.bucket, ask);
+		return;
+	}
 	removal_end(removal, status == -ENOENT ? 0 : status);
 }
 
@@ -181,21 +249,16 @@ static void send_delete(struct removal *removal, const char *object)
 static void unlink_go(struct errand *errand)
 {
 	struct removal *removal = container_of(errand, struct removal, errand);
-	enum unlink_way way = way_to_unlink(removal->inode);
+	int r = unlink_at_once(removal->inode, removal->key);
+	struct fs_call *call;
 
-	if (way == UNLINK_NOW) {
+	if (r > 0) {
 		send_delete(removal, removal->key);
 		return;
 	}
-	if (way == UNLINK_HERE)
-		unlink_here(removal->inode, removal->key);
-	else
-		unlink_later(removal->inode, removal->key);
-
-	struct fs_call *call = errand_end(errand, 0, "remove");
-
+	call = errand_end(errand, r, "remove");
 	if (call)
-		call_answer(call, 0);
+		call_answer(call, r);
 	removal_free(removal);
 }
 
@@ -224,7 +287,7 @@ void fs_unlink(struct fs *fs, struct fs_call *call, uint64_t parent,
 {
 	cleanup(inode_unrefp) struct inode *dir = lookup_node(fs, call, parent);
 	cleanup(removal_freep) struct removal *removal = NULL;
-	enum unlink_way way;
+	bool stored;
 	int r;
 
 	if (!dir)
@@ -232,15 +295,14 @@ void fs_unlink(struct fs *fs, struct fs_call *call, uint64_t parent,
 	r = removal_new(dir, name, &removal);
 	if (r == 0 && removal->inode && removal->inode->kind == INODE_DIR)
 		r = -EISDIR;
-	way = r == 0 ? way_to_unlink(removal->inode) : UNLINK_NOW;
+	if (r == 0) {
+		stored = way_to_unlink(removal->inode, removal->key) !=
+		         UNLINK_HERE;
+		r = bucket_may_change(dir->bucket, stored, &call->err);
+	}
 	if (r == 0)
-		r = bucket_may_change(dir->bucket, way != UNLINK_HERE,
-		                      &call->err);
-	if (r < 0 || way != UNLINK_NOW) {
-		if (r == 0 && way == UNLINK_HERE)
-			unlink_here(removal->inode, removal->key);
-		else if (r == 0)
-			unlink_later(removal->inode, removal->key);
+		r = unlink_at_once(removal->inode, removal->key);
+	if (r <= 0) {
 		call_answer(call, r);
 		return;
 	}

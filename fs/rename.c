@@ -70,19 +70,29 @@ static void move_end(struct move *move, int status)
 	move_free(move);
 }
 
-/* The file that had the new name: whoever has it open keeps an unnamed one. */
-static void replace_target(struct bucket *bucket, const char *key,
-                           const struct inode *mover)
+/*
+ * The file that had the new name: whoever has it open keeps an unnamed one.
+ * True: it stood on a version whose DELETE was promised, written to etag.
+ */
+static bool replace_target(struct bucket *bucket, const char *key,
+                           const struct inode *mover, char *etag)
 {
 	cleanup(inode_unrefp) struct inode *target = inode_of_key(bucket, key);
+	bool deleted = false;
 
 	if (!target || target == mover)
-		return;
+		return false;
 	(void)pthread_mutex_lock(&target->lock);
 	target->unlinked = target->content || target->local;
+	if (target->extra && target->extra->replaces_deleted) {
+		memcpy(etag, target->extra->replaces, STORE_ETAG_MAX);
+		target->extra->replaces_deleted = false;
+		deleted = true;
+	}
 	(void)pthread_mutex_unlock(&target->lock);
 	inode_take_off(target);
 	content_abandon(target);
+	return deleted;
 }
 
 /* Remember the directory that lost a name. */
@@ -133,6 +143,16 @@ static int stand_on(struct inode *inode, const char *etag, bool deleted,
 	return 0;
 }
 
+/* Show the new name in listings, unless it is gone already. */
+static void show_local(struct inode *inode)
+{
+	WITH_LOCK(&inode->lock);
+
+	if (inode->local && !inode->unlinked)
+		(void)overlay_set(inode->bucket->overlay, inode->key,
+		                  OVERLAY_LOCAL);
+}
+
 /* Rename a file that the store has not got. */
 static int move_local(struct move *move, struct err *reterr)
 {
@@ -146,19 +166,17 @@ static int move_local(struct move *move, struct err *reterr)
 
 	if (r < 0)
 		return r;
-	deleted = doomed_take(bucket, move->to, etag);
-	if (!deleted)
-		known_version(bucket, move->to, etag);
+	known_version(bucket, move->to, etag);
+	deleted = replace_target(bucket, move->to, move->inode, etag) ||
+	          doomed_take(bucket, move->to, etag);
 	r = stand_on(move->inode, etag, deleted, old);
-	if (r < 0)
-		return r;
-	replace_target(bucket, move->to, move->inode);
-	r = inode_rekey(move->inode, move->to);
+	if (r == 0)
+		r = inode_rekey(move->inode, move->to);
 	if (r < 0)
 		return r;
 	keep_directory(bucket, move->from);
 	overlay_clear(bucket->overlay, move->from, OVERLAY_LOCAL);
-	(void)overlay_set(bucket->overlay, move->to, OVERLAY_LOCAL);
+	show_local(move->inode);
 	meta_cache_change(bucket->fs->cache, &from, NULL);
 	meta_cache_change(bucket->fs->cache, &to, NULL);
 	if (old[0]) {
@@ -191,9 +209,9 @@ static int tell_moved(struct move *move, bool from_is_gone)
 	char etag[STORE_ETAG_MAX];
 	int r;
 
-	if (doomed_take(bucket, move->to, etag))
+	if (replace_target(bucket, move->to, inode, etag) ||
+	    doomed_take(bucket, move->to, etag))
 		fs_unpend(fs); /* replaced, so it needs no DELETE */
-	replace_target(bucket, move->to, inode);
 	keep_directory(bucket, move->from);
 	r = inode_rekey(inode, move->to);
 	(void)pthread_mutex_lock(&inode->lock);
@@ -229,6 +247,21 @@ static void move_failed(struct move *move, int status)
 	move_end(move, status);
 }
 
+/* A DELETE in doubt: is the old key still there? */
+static void old_checked(struct ask *ask)
+{
+	struct move *move = container_of(ask, struct move, errand.ask);
+	int status = ask_status(ask);
+
+	if (status == -ENOENT)
+		move_end(move, tell_moved(move, true));
+	else
+		move_failed(move, status < 0 ? status
+		                             : err_set(&ask->req.err, -EIO,
+		                                       "the store did not "
+		                                       "delete it"));
+}
+
 /* The DELETE of the old key is answered. */
 static void old_deleted(struct ask *ask)
 {
@@ -236,10 +269,16 @@ static void old_deleted(struct ask *ask)
 	int status = ask_status(ask);
 
 	/* Gone, or another version now: the old name is somebody else's. */
-	if (status < 0 && status != -ENOENT && status != -ESTALE)
-		move_failed(move, status);
-	else
+	if (status == 0 || status == -ENOENT || status == -ESTALE) {
 		move_end(move, tell_moved(move, status != -ESTALE));
+	} else if (ask->req.maybe_applied && status != -EINTR) {
+		ask->req.verb = STORE_HEAD;
+		ask->req.if_match = NULL;
+		ask->done = old_checked;
+		ask_submit(move->errand.bucket, ask);
+	} else {
+		move_failed(move, status);
+	}
 }
 
 /* The copy is right: delete the old key. */

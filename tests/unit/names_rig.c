@@ -6,83 +6,12 @@
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/pool.h"
-#include "content.h"
-#include "key.h"
 #include "notify.h"
-#include "turn.h"
 
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- instead of the writing side ---- */
-
-static atomic_uint abandoned;
-static atomic_int rename_status;
-
-int contents_new(struct fs *fs, struct contents **ret)
-{
-	(void)fs;
-	*ret = NULL;
-	return 0;
-}
-
-unsigned contents_writing(struct contents *contents)
-{
-	(void)contents;
-	return 0;
-}
-
-void contents_abort(struct contents *contents)
-{
-	(void)contents;
-}
-
-void contents_free(struct contents *contents)
-{
-	(void)contents;
-}
-
-bool content_busy(struct inode *inode)
-{
-	WITH_LOCK(&inode->lock);
-
-	return inode->content && inode->local;
-}
-
-void content_truncate(struct inode *inode, struct fs_call *call,
-                      struct fs_handle *handle, uint64_t size)
-{
-	(void)handle;
-	inode_changed(inode, size);
-	call->status = 0;
-	call->done(call);
-}
-
-void content_abandon(struct inode *inode)
-{
-	(void)inode;
-	abandoned++;
-}
-
-int content_may_rename(struct inode *inode, struct err *reterr)
-{
-	(void)inode;
-	if (rename_status < 0)
-		return err_set(reterr, rename_status, "parts were sent");
-	return 0;
-}
-
-unsigned rig_abandoned(void)
-{
-	return abandoned;
-}
-
-void rig_refuse_rename(int status)
-{
-	rename_status = status;
-}
 
 /* ---- the kernel ---- */
 
@@ -210,7 +139,7 @@ void rig_init(struct rig *rig, const struct rig_config *config)
 	rig->kernel.inval_entry = inval_entry;
 	fs_set_kernel(rig->fs, &rig->kernel);
 	rig->top = rig->fs->buckets[0].root->nodeid;
-	rename_status = 0;
+	rig_refuse_rename(0);
 }
 
 void rig_end(struct rig *rig)
@@ -489,93 +418,4 @@ char *rig_ls(struct rig *rig, uint64_t nodeid, int *ret_status)
 	}
 	str_add(&lister.names, "");
 	return lister.names.data ? str_take(&lister.names) : strdup("");
-}
-
-/* ---- the writing side's part ---- */
-
-struct inode *rig_open(struct rig *rig, uint64_t nodeid)
-{
-	struct inode *inode = inode_get(rig->fs->inodes, nodeid);
-
-	assert_non_null(inode);
-	(void)pthread_mutex_lock(&inode->lock);
-	inode->content = (struct content *)rig; /* only ever compared to NULL */
-	(void)pthread_mutex_unlock(&inode->lock);
-	return inode;
-}
-
-void rig_close(struct inode *inode)
-{
-	(void)pthread_mutex_lock(&inode->lock);
-	inode->content = NULL;
-	(void)pthread_mutex_unlock(&inode->lock);
-	inode_unref(inode);
-}
-
-int rig_create(struct rig *rig, uint64_t parent, const char *name,
-               struct inode **ret)
-{
-	static const struct fs_who who = {.uid = 1000, .gid = 1001};
-	struct inode *dir = inode_get(rig->fs->inodes, parent);
-	int r;
-
-	assert_non_null(dir);
-	r = inode_create(dir, name, 0640, &who, ret);
-	inode_unref(dir);
-	if (r < 0)
-		return r;
-	inode_add_lookup(*ret);
-	(void)pthread_mutex_lock(&(*ret)->lock);
-	(*ret)->content = (struct content *)rig;
-	(void)pthread_mutex_unlock(&(*ret)->lock);
-	return 0;
-}
-
-void rig_write(struct inode *inode, const char *text)
-{
-	inode_changed(inode, strlen(text));
-}
-
-/* The store's request, done. */
-static void put_done(struct store_req *req)
-{
-	*(bool *)req->owner = true;
-}
-
-int rig_commit(struct rig *rig, struct inode *inode, const char *text)
-{
-	struct object_store *store = fault_store_object_store(rig->fault);
-	struct slice body = {.len = strlen(text)};
-	struct attr_headers headers = {0};
-	char etag[STORE_ETAG_MAX] = "";
-	bool done = false;
-	struct store_req req = {
-		.verb = STORE_PUT,
-		.key = inode->key,
-		.done = put_done,
-	};
-
-	body.data = (uint8_t *)strdup(text);
-	inode_changed(inode, body.len);
-	assert_int_equal(inode_headers(inode, "nonce", &headers), 0);
-	if (inode->attr.etag[0])
-		memcpy(etag, inode->attr.etag, sizeof(etag));
-	else if (inode->extra)
-		memcpy(etag, inode->extra->replaces, sizeof(etag));
-	req.if_match = etag[0] ? etag : NULL;
-	req.if_none_match = etag[0] ? NULL : "*";
-	req.owner = &done;
-	req.put.body = (struct chain){&body, 1};
-	req.put.headers = headers.headers;
-	store_submit(store, &req);
-	while (!done)
-		(void)fake_store_run(rig->fake);
-	req.info.size = body.len;
-	if (req.status == 0)
-		inode_committed(inode, &req.info);
-	else
-		inode_reverted(inode);
-	attr_headers_release(&headers);
-	free(body.data);
-	return req.status;
 }

@@ -115,6 +115,8 @@ int rig_create(struct rig *rig, uint64_t parent, const char *name,
 /* Write bytes, and commit them as the writing side would: one PUT. */
 void rig_write(struct inode *inode, const char *text);
 int rig_commit(struct rig *rig, struct inode *inode, const char *text);
+/* The same for a PUT that was on its way when the file was unlinked. */
+int rig_commit_late(struct rig *rig, struct inode *inode, const char *text);
 
 /* Calls of content_abandon() since the beginning. */
 unsigned rig_abandoned(void);
