@@ -184,7 +184,11 @@ static void refute(struct upload *up, const struct store_req *head)
 		upload_publish(up, status, &err); /* the bytes are there */
 		return;
 	}
-	/* Gone uploads and vanished names are the store's failures to us. */
+	/* A gone upload is no broken condition: what was expected is there. */
+	if (status == -ENOENT && up->expect == UPLOAD_ETAG &&
+	    head->status == 0 &&
+	    strcmp(head->info.etag, up->expect_etag) == 0)
+		status = -EIO;
 	status = commit_errno(up, status);
 	err.code = status;
 	fail(up, status, &err);

@@ -28,6 +28,9 @@
 
 #include <cmocka.h>
 
+/* Not inlined, so that a test's frame stays small with sanitizers too. */
+#define rig_fn static __attribute__((noinline, unused))
+
 #define KIB (UINT64_C(1) << 10)
 #define MIB (UINT64_C(1) << 20)
 
@@ -65,8 +68,8 @@ struct rig_config {
 	enum fs_fate failed;
 };
 
-static inline void rig_find(struct fs_callers *callers, int tid,
-                            struct fs_process *ret)
+rig_fn void rig_find(struct fs_callers *callers, int tid,
+                     struct fs_process *ret)
 {
 	struct rig_callers *c = (struct rig_callers *)callers;
 
@@ -75,7 +78,7 @@ static inline void rig_find(struct fs_callers *callers, int tid,
 }
 
 /* The entry of a process, by its thread group. */
-static inline int rig_index(struct rig_callers *c, const struct fs_process *p)
+rig_fn int rig_index(struct rig_callers *c, const struct fs_process *p)
 {
 	for (int i = 0; i < 4; i++) {
 		if (c->process[i].tgid == p->tgid)
@@ -85,17 +88,17 @@ static inline int rig_index(struct rig_callers *c, const struct fs_process *p)
 	return 0;
 }
 
-static inline bool rig_alive(struct fs_callers *callers,
-                             const struct fs_process *process)
+rig_fn bool rig_alive(struct fs_callers *callers,
+                      const struct fs_process *process)
 {
 	struct rig_callers *c = (struct rig_callers *)callers;
 
 	return !c->dead[rig_index(c, process)];
 }
 
-static inline int rig_descriptors(struct fs_callers *callers,
-                                  const struct fs_process *process,
-                                  uint64_t ino, const char *name)
+rig_fn int rig_descriptors(struct fs_callers *callers,
+                           const struct fs_process *process, uint64_t ino,
+                           const char *name)
 {
 	struct rig_callers *c = (struct rig_callers *)callers;
 
@@ -104,22 +107,22 @@ static inline int rig_descriptors(struct fs_callers *callers,
 	return c->descriptors[rig_index(c, process)];
 }
 
-static inline int rig_exit_code(struct fs_callers *callers,
-                                const struct fs_process *process)
+rig_fn int rig_exit_code(struct fs_callers *callers,
+                         const struct fs_process *process)
 {
 	struct rig_callers *c = (struct rig_callers *)callers;
 
 	return c->exit_code[rig_index(c, process)];
 }
 
-static inline void rig_unsettled(void *ctx, bool busy)
+rig_fn void rig_unsettled(void *ctx, bool busy)
 {
 	struct rig *rig = ctx;
 
 	atomic_store(&rig->unsettled, busy);
 }
 
-static inline void rig_callers_init(struct rig_callers *c)
+rig_fn void rig_callers_init(struct rig_callers *c)
 {
 	c->callers = (struct fs_callers){
 		.find = rig_find,
@@ -133,7 +136,7 @@ static inline void rig_callers_init(struct rig_callers *c)
 }
 
 /* The mount itself. */
-static inline void rig_mount(struct rig *rig, const struct rig_config *config)
+rig_fn void rig_mount(struct rig *rig, const struct rig_config *config)
 {
 	const struct fs_bucket_config bucket = {
 		.name = "primary",
@@ -170,7 +173,7 @@ static inline void rig_mount(struct rig *rig, const struct rig_config *config)
 	rig->root = rig->fs->buckets[0].root->nodeid;
 }
 
-static inline void rig_init(struct rig *rig, const struct rig_config *config)
+rig_fn void rig_init(struct rig *rig, const struct rig_config *config)
 {
 	static const struct rig_config preset;
 	struct fake_store_config store = {0};
@@ -197,7 +200,7 @@ static inline void rig_init(struct rig *rig, const struct rig_config *config)
 }
 
 /* Nothing may be left: fs_free() and pool_free() assert it. */
-static inline void rig_end(struct rig *rig)
+rig_fn void rig_end(struct rig *rig)
 {
 	fs_free(rig->fs);
 	assert_int_equal(atomic_load(&rig->unsettled), 0);
@@ -209,7 +212,7 @@ static inline void rig_end(struct rig *rig)
 }
 
 /* The byte at an offset of every test file. */
-static inline uint8_t rig_byte(uint64_t offset)
+rig_fn uint8_t rig_byte(uint64_t offset)
 {
 	return (uint8_t)(offset * 7 + (offset >> 13) * 31 + (offset >> 20));
 }
@@ -224,7 +227,7 @@ struct rig_call {
 	size_t got;
 };
 
-static inline void rig_done(struct fs_call *call)
+rig_fn void rig_done(struct fs_call *call)
 {
 	struct rig_call *c = (struct rig_call *)call;
 
@@ -232,7 +235,7 @@ static inline void rig_done(struct fs_call *call)
 	atomic_store(&c->done, true);
 }
 
-static inline void rig_read_done(struct fs_call *call)
+rig_fn void rig_read_done(struct fs_call *call)
 {
 	struct rig_call *c = (struct rig_call *)call;
 
@@ -241,22 +244,22 @@ static inline void rig_read_done(struct fs_call *call)
 	rig_done(call);
 }
 
-static inline struct rig_call rig_call(int tid)
+rig_fn struct rig_call rig_call(int tid)
 {
 	return (struct rig_call){
 		.call = {.who = {.tid = tid}, .done = rig_done}};
 }
 
 /* A call that must be answered by now. Returns its status. */
-static inline int rig_status(const struct rig_call *c)
+rig_fn int rig_status(const struct rig_call *c)
 {
 	assert_true(atomic_load(&c->done));
 	return c->call.status;
 }
 
 /* Create a file; NULL handle on failure. */
-static inline int rig_create(struct rig *rig, const char *name, int flags,
-                             int tid, struct fs_handle **ret)
+rig_fn int rig_create(struct rig *rig, const char *name, int flags, int tid,
+                      struct fs_handle **ret)
 {
 	const struct fs_create create = {
 		.parent = rig->root,
@@ -272,7 +275,7 @@ static inline int rig_create(struct rig *rig, const char *name, int flags,
 }
 
 /* The nodeid of an object that the store has, as a lookup would give it. */
-static inline uint64_t rig_lookup(struct rig *rig, const char *key)
+rig_fn uint64_t rig_lookup(struct rig *rig, const char *key)
 {
 	struct fs *fs = rig->fs;
 	struct object_info info;
@@ -298,8 +301,8 @@ static inline uint64_t rig_lookup(struct rig *rig, const char *key)
 	return nodeid;
 }
 
-static inline int rig_open(struct rig *rig, uint64_t nodeid, int flags,
-                           struct rig_call *ret)
+rig_fn int rig_open(struct rig *rig, uint64_t nodeid, int flags,
+                    struct rig_call *ret)
 {
 	*ret = rig_call(1);
 	fs_open(rig->fs, &ret->call, nodeid, flags);
@@ -307,9 +310,9 @@ static inline int rig_open(struct rig *rig, uint64_t nodeid, int flags,
 }
 
 /* Begin a write of test bytes. */
-static inline void rig_write_start(struct rig *rig, struct rig_call *c,
-                                   struct fs_handle *handle, uint64_t offset,
-                                   size_t size)
+rig_fn void rig_write_start(struct rig *rig, struct rig_call *c,
+                            struct fs_handle *handle, uint64_t offset,
+                            size_t size)
 {
 	*c = rig_call(1);
 	c->data = malloc(size ? size : 1);
@@ -321,8 +324,8 @@ static inline void rig_write_start(struct rig *rig, struct rig_call *c,
 }
 
 /* Write test bytes by at most 1 MiB. Returns 0 or the first failure. */
-static inline int rig_write(struct rig *rig, struct fs_handle *handle,
-                            uint64_t offset, uint64_t size)
+rig_fn int rig_write(struct rig *rig, struct fs_handle *handle, uint64_t offset,
+                     uint64_t size)
 {
 	while (size > 0) {
 		size_t n = size < MIB ? (size_t)size : (size_t)MIB;
@@ -341,9 +344,9 @@ static inline int rig_write(struct rig *rig, struct fs_handle *handle,
 	return 0;
 }
 
-static inline void rig_read_start(struct rig *rig, struct rig_call *c,
-                                  struct fs_handle *handle, uint64_t offset,
-                                  size_t size)
+rig_fn void rig_read_start(struct rig *rig, struct rig_call *c,
+                           struct fs_handle *handle, uint64_t offset,
+                           size_t size)
 {
 	*c = rig_call(1);
 	c->call.done = rig_read_done;
@@ -354,8 +357,8 @@ static inline void rig_read_start(struct rig *rig, struct rig_call *c,
 }
 
 /* Read and compare with the test bytes. Returns bytes or the failure. */
-static inline int64_t rig_read(struct rig *rig, struct fs_handle *handle,
-                               uint64_t offset, size_t size)
+rig_fn int64_t rig_read(struct rig *rig, struct fs_handle *handle,
+                        uint64_t offset, size_t size)
 {
 	struct rig_call c;
 	int r;
@@ -371,7 +374,7 @@ static inline int64_t rig_read(struct rig *rig, struct fs_handle *handle,
 	return r < 0 ? r : (int64_t)c.got;
 }
 
-static inline int rig_flush(struct rig *rig, struct fs_handle *handle, int tid)
+rig_fn int rig_flush(struct rig *rig, struct fs_handle *handle, int tid)
 {
 	struct rig_call c = rig_call(tid);
 
@@ -379,7 +382,7 @@ static inline int rig_flush(struct rig *rig, struct fs_handle *handle, int tid)
 	return rig_status(&c);
 }
 
-static inline int rig_fsync(struct rig *rig, struct fs_handle *handle)
+rig_fn int rig_fsync(struct rig *rig, struct fs_handle *handle)
 {
 	struct rig_call c = rig_call(1);
 
@@ -388,7 +391,7 @@ static inline int rig_fsync(struct rig *rig, struct fs_handle *handle)
 }
 
 /* close(2) of the only descriptor. */
-static inline int rig_close(struct rig *rig, struct fs_handle *handle)
+rig_fn int rig_close(struct rig *rig, struct fs_handle *handle)
 {
 	int r = rig_flush(rig, handle, 1);
 
@@ -396,8 +399,8 @@ static inline int rig_close(struct rig *rig, struct fs_handle *handle)
 	return r;
 }
 
-static inline int rig_truncate(struct rig *rig, uint64_t nodeid,
-                               struct fs_handle *handle, uint64_t size)
+rig_fn int rig_truncate(struct rig *rig, uint64_t nodeid,
+                        struct fs_handle *handle, uint64_t size)
 {
 	struct inode *inode = inode_get(rig->fs->inodes, nodeid);
 	struct rig_call c = rig_call(1);
@@ -409,7 +412,7 @@ static inline int rig_truncate(struct rig *rig, uint64_t nodeid,
 }
 
 /* Put an object of test bytes behind the mount's back. */
-static inline void rig_put(struct rig *rig, const char *key, uint64_t size)
+rig_fn void rig_put(struct rig *rig, const char *key, uint64_t size)
 {
 	uint8_t *data = malloc(size ? size : 1);
 
@@ -421,7 +424,7 @@ static inline void rig_put(struct rig *rig, const char *key, uint64_t size)
 }
 
 /* The object must hold size of the test bytes. */
-static inline void rig_check(struct rig *rig, const char *key, uint64_t size)
+rig_fn void rig_check(struct rig *rig, const char *key, uint64_t size)
 {
 	struct str bytes = {0};
 
@@ -438,7 +441,7 @@ static inline void rig_check(struct rig *rig, const char *key, uint64_t size)
  * Compare the transcript with text, and start a fresh page.  ETags of
  * conditions are written as "E".
  */
-static inline void rig_transcript(struct rig *rig, const char *text)
+rig_fn void rig_transcript(struct rig *rig, const char *text)
 {
 	char *transcript = fake_store_take_transcript(rig->fake);
 	char *at = transcript;

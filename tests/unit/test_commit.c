@@ -231,9 +231,8 @@ static void take_line(void *ctx, enum log_level level, const char *line)
 
 static void a_failure_that_nobody_can_be_told_is_logged(void **state)
 {
-	const struct fault_rule rule = {.verbs = FAULT_VERB(STORE_PUT),
-	                                .nth = 1,
-	                                .code = -EACCES};
+	const struct fault_rule rule = {
+		.verbs = FAULT_VERB(STORE_PUT), .nth = 1, .code = -EACCES};
 	struct lines lines = {0};
 	struct fs_handle *handle;
 	struct rig rig;
@@ -406,8 +405,8 @@ static void late_times_travel_before_close_returns(void **state)
 		const struct fs_attr attr = {.mtime = {.tv_sec = 1000}};
 		struct rig_call c = rig_call(1);
 
-		fs_setattr(rig.fs, &c.call, inode->nodeid, handle,
-		           FS_SET_MTIME, &attr);
+		fs_setattr(rig.fs, &c.call, inode->nodeid, handle, FS_SET_MTIME,
+		           &attr);
 		assert_int_equal(rig_status(&c), 0);
 	}
 	assert_int_equal(rig_close(&rig, handle), 0);

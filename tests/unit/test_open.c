@@ -120,8 +120,7 @@ static void a_version_that_is_gone_is_estale_and_looked_up_anew(void **state)
 		inode_unref(inode);
 		if (i < 3) {
 			assert_int_not_equal(rig_lookup(&rig, "f"), id);
-			assert_int_equal(open_read(&rig,
-			                           rig_lookup(&rig, "f"),
+			assert_int_equal(open_read(&rig, rig_lookup(&rig, "f"),
 			                           &handle),
 			                 0);
 			assert_int_equal(rig_read(&rig, handle, 0, 4096), 500);

@@ -20,6 +20,9 @@
 
 #include <cmocka.h>
 
+/* Not inlined, so that a test's frame stays small with sanitizers too. */
+#define rig_fn static __attribute__((noinline, unused))
+
 #define MIB (UINT64_C(1) << 20)
 
 struct rig {
@@ -64,7 +67,7 @@ static const struct store_limits rig_limits = {
 	.complete_gives_etag = true,
 };
 
-static inline void rig_busy(void *ctx, bool busy)
+rig_fn void rig_busy(void *ctx, bool busy)
 {
 	struct rig *rig = ctx;
 
@@ -72,7 +75,7 @@ static inline void rig_busy(void *ctx, bool busy)
 	rig->busy = busy;
 }
 
-static inline void rig_init(struct rig *rig, const struct rig_config *config)
+rig_fn void rig_init(struct rig *rig, const struct rig_config *config)
 {
 	static const struct rig_config preset;
 	struct fake_store_config store = {0};
@@ -105,7 +108,7 @@ static inline void rig_init(struct rig *rig, const struct rig_config *config)
 }
 
 /* Everything must have ended, and every slab be back (pool_free asserts). */
-static inline void rig_end(struct rig *rig)
+rig_fn void rig_end(struct rig *rig)
 {
 	uploads_settle(rig->uploads);
 	assert_int_equal(rig->busy, 0);
@@ -116,8 +119,8 @@ static inline void rig_end(struct rig *rig)
 	fake_store_free(rig->fake);
 }
 
-static inline int rig_describe(void *owner, const char *nonce, bool stream,
-                               struct upload_target *ret)
+rig_fn int rig_describe(void *owner, const char *nonce, bool stream,
+                        struct upload_target *ret)
 {
 	struct rig *rig = owner;
 	struct attr_headers *headers = &ret->headers;
@@ -139,14 +142,14 @@ static inline int rig_describe(void *owner, const char *nonce, bool stream,
 	return 0;
 }
 
-static inline void rig_released(void *owner)
+rig_fn void rig_released(void *owner)
 {
 	struct rig *rig = owner;
 
 	rig->released++;
 }
 
-static inline struct upload *rig_upload(struct rig *rig)
+rig_fn struct upload *rig_upload(struct rig *rig)
 {
 	struct upload_config config = {
 		.uploads = rig->uploads,
@@ -163,7 +166,7 @@ static inline struct upload *rig_upload(struct rig *rig)
 }
 
 /* The byte at an offset of every test file. */
-static inline uint8_t rig_byte(uint64_t offset)
+rig_fn uint8_t rig_byte(uint64_t offset)
 {
 	return (uint8_t)(offset * 7 + (offset >> 13) * 31 + (offset >> 20));
 }
@@ -174,7 +177,7 @@ struct rig_write {
 	uint8_t *data;
 };
 
-static inline void rig_write_done(struct upload_write *write)
+rig_fn void rig_write_done(struct upload_write *write)
 {
 	struct rig_write *w = (struct rig_write *)write;
 
@@ -182,8 +185,8 @@ static inline void rig_write_done(struct upload_write *write)
 }
 
 /* Begin to append size bytes, whose first is that of offset. */
-static inline void rig_append_start(struct upload *up, struct rig_write *w,
-                                    uint64_t offset, size_t size)
+rig_fn void rig_append_start(struct upload *up, struct rig_write *w,
+                             uint64_t offset, size_t size)
 {
 	w->data = malloc(size ? size : 1);
 	assert_non_null(w->data);
@@ -197,7 +200,7 @@ static inline void rig_append_start(struct upload *up, struct rig_write *w,
 }
 
 /* Append from offset on in writes of 1 MiB; each must be done at once. */
-static inline int rig_append(struct upload *up, uint64_t offset, uint64_t size)
+rig_fn int rig_append(struct upload *up, uint64_t offset, uint64_t size)
 {
 	while (size > 0) {
 		struct rig_write w;
@@ -219,14 +222,14 @@ struct rig_finish {
 	atomic_bool done;
 };
 
-static inline void rig_finish_done(struct upload_finish *finish)
+rig_fn void rig_finish_done(struct upload_finish *finish)
 {
 	struct rig_finish *f = (struct rig_finish *)finish;
 
 	atomic_store(&f->done, true);
 }
 
-static inline void rig_finish_start(struct upload *up, struct rig_finish *f)
+rig_fn void rig_finish_start(struct upload *up, struct rig_finish *f)
 {
 	f->finish.done = rig_finish_done;
 	atomic_store(&f->done, false);
@@ -234,7 +237,7 @@ static inline void rig_finish_start(struct upload *up, struct rig_finish *f)
 }
 
 /* The object must hold size of the test file's bytes. */
-static inline void rig_check(struct rig *rig, const char *key, uint64_t size)
+rig_fn void rig_check(struct rig *rig, const char *key, uint64_t size)
 {
 	struct str bytes = {0};
 
@@ -248,7 +251,7 @@ static inline void rig_check(struct rig *rig, const char *key, uint64_t size)
 }
 
 /* Compare the transcript with text, and start a fresh page. */
-static inline void rig_transcript(struct rig *rig, const char *text)
+rig_fn void rig_transcript(struct rig *rig, const char *text)
 {
 	char *transcript = fake_store_take_transcript(rig->fake);
 
