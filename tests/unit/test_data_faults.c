@@ -191,9 +191,9 @@ static bool run_spoilt(const struct scenario *s, struct fault_rule rule,
 	 * An upload whose id was lost with the reply nobody can abort, and one
 	 * that somebody else came in the way of is left for a person.
 	 */
-	assert_true(fake_store_open_uploads(rig.fake) <=
-	            (r == -ESTALE ||
-	             (rule.action == FAULT_LOSE_REPLY && r < 0)));
+	assert_true(
+		fake_store_open_uploads(rig.fake) <=
+		(r == -ESTALE || (rule.action == FAULT_LOSE_REPLY && r < 0)));
 	(void)fs_settle(rig.fs);
 	assert_int_equal(fs_writing(rig.fs), 0);
 
@@ -230,8 +230,7 @@ static unsigned spoil_all(const struct fault_rule *rule, const int *allowed)
 
 static void every_request_failing_is_told_as_what_it_is(void **state)
 {
-	static const int codes[] = {-EIO, -EACCES, -EDQUOT, -ETIMEDOUT,
-	                            -EBUSY};
+	static const int codes[] = {-EIO, -EACCES, -EDQUOT, -ETIMEDOUT, -EBUSY};
 
 	(void)state;
 	for (unsigned i = 0; i < 5; i++) {

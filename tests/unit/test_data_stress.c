@@ -10,15 +10,16 @@
 #include <pthread.h>
 #include <semaphore.h>
 
-#define THREADS 6
-#define ROUNDS  14
-#define SHARED  "shared"
+#define THREADS     6
+#define ROUNDS      14
+#define SHARED      "shared"
 #define SHARED_SIZE (9 * MIB + 4321)
 
 struct worker {
 	struct rig *rig;
 	unsigned number;
 	uint64_t random;
+	uint64_t shared; /* nodeid of the file that all read */
 	pthread_t thread;
 	unsigned failures; /* honest ones */
 };
@@ -77,8 +78,8 @@ static int wait_for(struct waiting *w)
 	return w->call.status;
 }
 
-static int write_at(struct worker *w, struct fs_handle *handle,
-                    uint64_t offset, size_t size)
+static int write_at(struct worker *w, struct fs_handle *handle, uint64_t offset,
+                    size_t size)
 {
 	uint8_t *data = malloc(size);
 	struct waiting wait;
@@ -177,8 +178,7 @@ static void read_shared(struct worker *w, uint64_t nodeid)
 	}
 	for (unsigned i = 0; i < 40; i++) {
 		uint64_t size = 1 + next_random(w) % (512 * KIB);
-		uint64_t offset = in_order ? at
-		                           : next_random(w) % SHARED_SIZE;
+		uint64_t offset = in_order ? at : next_random(w) % SHARED_SIZE;
 		uint64_t want = offset < SHARED_SIZE ? SHARED_SIZE - offset : 0;
 		uint64_t got;
 		int r = read_at(w, wait.call.handle, offset, (size_t)size,
@@ -195,8 +195,6 @@ static void read_shared(struct worker *w, uint64_t nodeid)
 	fs_release(w->rig->fs, wait.call.handle);
 }
 
-static uint64_t shared_node;
-
 static void *work(void *arg)
 {
 	struct worker *w = arg;
@@ -205,7 +203,7 @@ static void *work(void *arg)
 		if (next_random(w) % 2)
 			write_new(w, round);
 		else
-			read_shared(w, shared_node);
+			read_shared(w, w->shared);
 	}
 	return NULL;
 }
@@ -215,12 +213,15 @@ static unsigned run(struct rig *rig)
 {
 	struct worker workers[THREADS];
 	unsigned failures = 0;
+	uint64_t shared;
 
 	rig_put(rig, SHARED, SHARED_SIZE);
-	shared_node = rig_lookup(rig, SHARED);
+	shared = rig_lookup(rig, SHARED);
 	for (unsigned i = 0; i < THREADS; i++) {
-		workers[i] = (struct worker){
-			.rig = rig, .number = i, .random = 17 + i};
+		workers[i] = (struct worker){.rig = rig,
+		                             .number = i,
+		                             .random = 17 + i,
+		                             .shared = shared};
 		assert_int_equal(pthread_create(&workers[i].thread, NULL, work,
 		                                &workers[i]),
 		                 0);
@@ -237,9 +238,8 @@ static unsigned run(struct rig *rig)
 
 static void all_of_it_is_right_in_little_memory(void **state)
 {
-	struct rig_config config = {.mode = FAKE_THREAD,
-	                            .budget = 10 * MIB,
-	                            .threads = true};
+	struct rig_config config = {
+		.mode = FAKE_THREAD, .budget = 10 * MIB, .threads = true};
 	struct rig rig;
 
 	(void)state;
@@ -258,9 +258,8 @@ static void no_line(void *ctx, enum log_level level, const char *line)
 
 static void failures_are_told_and_nothing_is_left_of_them(void **state)
 {
-	struct rig_config config = {.mode = FAKE_THREAD,
-	                            .budget = 10 * MIB,
-	                            .threads = true};
+	struct rig_config config = {
+		.mode = FAKE_THREAD, .budget = 10 * MIB, .threads = true};
 	struct rig rig;
 
 	(void)state;
