@@ -24,7 +24,8 @@ static void op_finish(struct op *op)
 		(void)fuse_reply_err(op->req, -op->call.status);
 	else
 		op->reply(op);
-	free(op->buffer);
+	if (op->buffer)
+		session_buffer_back(op->session, op->buffer);
 	free(op->text);
 	free(op);
 }

@@ -273,7 +273,22 @@ void session_buffer_taken(struct session *session)
 {
 	struct worker *worker = pthread_getspecific(session->worker_key);
 
-	worker->buf.mem = NULL; /* libfuse allocates the next one */
+	WITH_LOCK(&session->lock);
+	worker->buf.mem = session->spare_count > 0
+	                          ? session->spares[--session->spare_count]
+	                          : NULL; /* libfuse allocates one */
+}
+
+void session_buffer_back(struct session *session, void *buffer)
+{
+	{
+		WITH_LOCK(&session->lock);
+		if (session->spare_count < SPARE_BUFFERS) {
+			session->spares[session->spare_count++] = buffer;
+			return;
+		}
+	}
+	free(buffer);
 }
 
 /* Whether a failed read from the kernel only means "once more". */
@@ -492,6 +507,8 @@ void session_free(struct session *session)
 	}
 	if (session->fuse)
 		fuse_session_destroy(session->fuse);
+	while (session->spare_count > 0)
+		free(session->spares[--session->spare_count]);
 	(void)pthread_key_delete(session->worker_key);
 	(void)pthread_cond_destroy(&session->keeper.changed);
 	(void)pthread_mutex_destroy(&session->keeper.lock);

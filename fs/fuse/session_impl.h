@@ -21,6 +21,9 @@ struct keeper {
 	bool stop; /* lock */
 };
 
+/* Request buffers kept for later, so that each is faulted in once. */
+#define SPARE_BUFFERS 8
+
 struct session {
 	struct fuse_session *fuse;
 	struct fs *fs; /* borrowed; set before the first request is served */
@@ -35,8 +38,10 @@ struct session {
 	pthread_key_t worker_key; /* the serving thread's struct worker */
 	struct worker *workers;
 	unsigned worker_count;
-	unsigned running; /* lock; workers that have not ended */
-	int status;       /* lock; the first error of a worker */
+	unsigned running;            /* lock; workers that have not ended */
+	int status;                  /* lock; the first error of a worker */
+	void *spares[SPARE_BUFFERS]; /* lock; owned */
+	unsigned spare_count;        /* lock */
 	pthread_mutex_t lock;
 	pthread_cond_t ended; /* running went to 0 */
 	struct keeper keeper;
@@ -50,9 +55,13 @@ struct worker {
 	struct fuse_buf buf; /* mem owned; NULL = get a new one */
 };
 
-/* The request buffer of the calling thread; and: an op took it along. */
+/*
+ * The request buffer of the calling thread; an op took it along; and, on any
+ * thread, gives it back.
+ */
 void *session_buffer(struct session *session);
 void session_buffer_taken(struct session *session);
+void session_buffer_back(struct session *session, void *buffer);
 
 /* io.c: read and writev on /dev/fuse, editing the INIT reply. */
 extern const struct fuse_custom_io session_io;
