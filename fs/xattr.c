@@ -64,11 +64,12 @@ static int meta_name_of(const char *name, char **ret)
 	return 0;
 }
 
-/* Errno of reading an attribute that is not user's; 0 = it is. */
+/*
+ * Errno of reading an attribute that is not user's; 0 = it is.  ls -l asks for
+ * two others of each file, unless it has heard once that there are none.
+ */
 static int refuse_read(const char *name)
 {
-	if (str_starts(name, "security."))
-		return -ENODATA;
 	return str_starts(name, USER) ? 0 : -EOPNOTSUPP;
 }
 
