@@ -4,8 +4,8 @@
 
 Every row is timed on a fresh mount with dropped caches, the file systems in
 turn (A B A B ...), direct and with a delay added to every request; what counts
-is the ratio of the medians.  Results are JSON Lines (one per measurement) and
-a Markdown table.
+is the ratio of the medians.  Requests are counted where the delay is added.
+Results are JSON Lines (one per measurement) and a Markdown table.
 """
 import argparse
 import concurrent.futures
@@ -21,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 
 MIB = 1 << 20
 BUCKET = "porter-primary"
@@ -255,6 +256,15 @@ ROWS = {
 CLEAN_AFTER_RUN = {"seqwrite": "bench-w", "write8k": "bench-w", "create": "bench-create/"}
 
 
+def take_requests(endpoint):
+    """The requests at the forwarder since the last time, by verb."""
+    with urllib.request.urlopen(f"{endpoint}/.s3peer/stats") as reply:
+        counts = json.load(reply)["requests"]
+    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/.s3peer/stats",
+                                                  method="DELETE")).close()
+    return {verb: count for verb, count in counts.items() if count}
+
+
 def measure(row, mount_name, delay, server, args, tools):
     """One timed run on a fresh mount; a dict for the log."""
     endpoint = tools["slow"] if delay else server.endpoint
@@ -263,18 +273,21 @@ def measure(row, mount_name, delay, server, args, tools):
     with Mount(mount_name, server, endpoint, args.work, tools) as mount:
         sampler = RssSampler(mount.process.pid)
         sampler.start()
+        if delay:
+            take_requests(endpoint)
         cpu = cpu_seconds(mount.process.pid)
         begin = time.monotonic()
         amount = ROWS[row][1](mount.root, args)
         seconds = time.monotonic() - begin
         cpu = cpu_seconds(mount.process.pid) - cpu
+        requests = take_requests(endpoint) if delay else None
         sampler.stop.set()
         sampler.join()
     if row in CLEAN_AFTER_RUN:
         clear(server, CLEAN_AFTER_RUN[row])
     return {"row": row, "fs": mount_name, "delay_ms": delay, "seconds": round(seconds, 4),
             "rate": round(amount / seconds, 2), "unit": ROWS[row][2],
-            "cpu_s": round(cpu, 3), "rss_anon": sampler.peak}
+            "cpu_s": round(cpu, 3), "rss_anon": sampler.peak, "requests": requests}
 
 
 @contextlib.contextmanager
@@ -296,10 +309,16 @@ def slow_endpoint(server, args):
             process.wait()
 
 
+def in_words(requests):
+    """{"PUT": 2, "GET": 1} as "2 PUT, 1 GET", the most frequent first."""
+    return ", ".join(f"{count} {verb}" for verb, count in
+                     sorted((requests or {}).items(), key=lambda x: -x[1]))
+
+
 def table(results):
     """Medians and ratios as Markdown."""
-    lines = ["| row | delay | file system | median | min – max | CPU s | peak RssAnon MiB | ratio |",
-             "|---|---|---|---|---|---|---|---|"]
+    lines = ["| row | delay | file system | median | min – max | ratio | CPU s | "
+             "peak RssAnon MiB | requests |", "|---|---|---|---|---|---|---|---|---|"]
     groups = {}
     for r in results:
         groups.setdefault((r["row"], r["delay_ms"]), {}).setdefault(r["fs"], []).append(r)
@@ -312,9 +331,9 @@ def table(results):
             ratio = f"{median / max(peers):.2f}" if name == "porterfs" and peers else ""
             lines.append(
                 f"| {row} | {'+%d ms' % delay if delay else 'direct'} | {name} | "
-                f"{median:.1f} {runs[0]['unit']} | {min(rates):.1f} – {max(rates):.1f} | "
+                f"{median:.1f} {runs[0]['unit']} | {min(rates):.1f} – {max(rates):.1f} | {ratio} | "
                 f"{statistics.median(x['cpu_s'] for x in runs):.2f} | "
-                f"{max(x['rss_anon'] for x in runs) / MIB:.0f} | {ratio} |")
+                f"{max(x['rss_anon'] for x in runs) / MIB:.0f} | {in_words(runs[0]['requests'])} |")
     return "\n".join(lines)
 
 
@@ -333,6 +352,9 @@ def main():
     parser.add_argument("--out", help="JSON Lines go here")
     args = parser.parse_args()
     args.size *= MIB
+    for row in args.rows.split(","):
+        if row not in ROWS:
+            parser.error(f"there is no row '{row}'; there are {', '.join(ROWS)}")
     args.work = tempfile.mkdtemp(prefix="porterfs-bench.")
     server = Server(args.env)
     results = []
