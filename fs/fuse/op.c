@@ -17,11 +17,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Say so to people and to the kernel, which tries ESTALE of a path again. */
+static void op_fail(struct op *op)
+{
+	const struct fs_call *call = &op->call;
+
+	if (call->status != -ESTALE || op->stale_is_final)
+		tell_failure(&op->session->tell, call->status, &call->err);
+	(void)fuse_reply_err(op->req, -call->status);
+}
+
 /* Answer and free; nobody else knows the op any more. */
 static void op_finish(struct op *op)
 {
 	if (op->call.status < 0)
-		(void)fuse_reply_err(op->req, -op->call.status);
+		op_fail(op);
 	else
 		op->reply(op);
 	if (op->buffer)

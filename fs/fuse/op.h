@@ -34,6 +34,7 @@ struct op {
 	char *text;   /* readdir: the reply being filled, owned */
 	size_t text_len;
 	struct fuse_file_info fi; /* open, create: what is answered */
+	bool stale_is_final;      /* of an open file: ESTALE is for the user */
 
 	atomic_int turn; /* write: of enum op_turn */
 	void *buffer;    /* write: the kept request buffer, owned */

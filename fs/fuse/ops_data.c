@@ -64,6 +64,16 @@ static void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 	fs_create(op->fs, &op->call, &create);
 }
 
+/* A request of an open file: what is stale stays so. */
+static struct op *op_new_data(fuse_req_t req, op_reply_fn *reply)
+{
+	struct op *op = op_new(req, reply);
+
+	if (op)
+		op->stale_is_final = true;
+	return op;
+}
+
 /* Bytes go to the kernel from where they lie. */
 static void reply_read(struct op *op)
 {
@@ -84,7 +94,7 @@ static void reply_read(struct op *op)
 static void ops_read(fuse_req_t req, fuse_ino_t nodeid, size_t size,
                      off_t offset, struct fuse_file_info *fi)
 {
-	struct op *op = op_new(req, reply_read);
+	struct op *op = op_new_data(req, reply_read);
 
 	(void)nodeid;
 	if (op)
@@ -106,7 +116,7 @@ static uint8_t *unconst(const char *data)
 static void ops_write(fuse_req_t req, fuse_ino_t nodeid, const char *data,
                       size_t size, off_t offset, struct fuse_file_info *fi)
 {
-	struct op *op = op_new(req, op_reply_count);
+	struct op *op = op_new_data(req, op_reply_count);
 	struct slice slice = {.data = unconst(data), .len = size};
 
 	(void)nodeid;
@@ -121,7 +131,7 @@ static void ops_write(fuse_req_t req, fuse_ino_t nodeid, const char *data,
 static void ops_flush(fuse_req_t req, fuse_ino_t nodeid,
                       struct fuse_file_info *fi)
 {
-	struct op *op = op_new(req, op_reply_none);
+	struct op *op = op_new_data(req, op_reply_none);
 
 	(void)nodeid;
 	if (op)
@@ -131,7 +141,7 @@ static void ops_flush(fuse_req_t req, fuse_ino_t nodeid,
 static void ops_fsync(fuse_req_t req, fuse_ino_t nodeid, int datasync,
                       struct fuse_file_info *fi)
 {
-	struct op *op = op_new(req, op_reply_none);
+	struct op *op = op_new_data(req, op_reply_none);
 
 	(void)nodeid, (void)datasync;
 	if (op)

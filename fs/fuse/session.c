@@ -204,6 +204,8 @@ static int init_locks(struct session *session)
 	if (r == 0)
 		r = pthread_cond_init(&session->ended, NULL);
 	if (r == 0)
+		r = pthread_mutex_init(&session->tell.lock, NULL);
+	if (r == 0)
 		r = pthread_mutex_init(&session->keeper.lock, NULL);
 	if (r == 0)
 		r = pthread_cond_init(&session->keeper.changed, NULL);
@@ -512,6 +514,7 @@ void session_free(struct session *session)
 	(void)pthread_key_delete(session->worker_key);
 	(void)pthread_cond_destroy(&session->keeper.changed);
 	(void)pthread_mutex_destroy(&session->keeper.lock);
+	(void)pthread_mutex_destroy(&session->tell.lock);
 	(void)pthread_cond_destroy(&session->ended);
 	(void)pthread_mutex_destroy(&session->lock);
 	free(session->workers);

@@ -6,6 +6,7 @@
 #define FUSE_USE_VERSION 314
 
 #include "fs/session.h"
+#include "tell.h"
 
 #include <fuse_lowlevel.h>
 #include <pthread.h>
@@ -45,6 +46,7 @@ struct session {
 	pthread_mutex_t lock;
 	pthread_cond_t ended; /* running went to 0 */
 	struct keeper keeper;
+	struct tell tell;
 };
 
 /* One request thread and the buffer it reads into. */
