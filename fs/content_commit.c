@@ -55,9 +55,11 @@ static struct upload *move_on_locked(struct content *content,
 	return up;
 }
 
-/* Nobody will close the file any more: say what went wrong. */
-static void log_loss(struct content *content,
-                     const struct upload_finish *finish)
+/*
+ * When nobody will close the file any more, say what went wrong.  Returns the
+ * error that nobody else hears of, else 0.
+ */
+static int log_loss(struct content *content, const struct upload_finish *finish)
 {
 	struct inode *inode = content->inode;
 	bool unheard;
@@ -67,13 +69,14 @@ static void log_loss(struct content *content,
 		unheard = content->writers == 0 && list_empty(&content->waits);
 	}
 	if (!unheard)
-		return;
+		return 0;
 
 	WITH_LOCK(&inode->lock);
 	log_error("'%s' %s after its last close: %s", inode->key,
 	          finish->published ? "lost its late metadata"
 	                            : "could not be published",
 	          finish->err.text);
+	return finish->status;
 }
 
 /* The outcome is in commit->finish: tell everybody. */
@@ -82,14 +85,14 @@ static void commit_end(struct commit *commit)
 	struct content *content = commit->content;
 	struct fs *fs = content->all->fs;
 	struct upload *up;
-	int status = commit->finish.status;
+	int lost = 0;
 
 	if (commit->finish.published)
 		inode_committed(content->inode, &commit->finish.info);
 	if (commit->has_turn)
 		turn_end(&commit->turn);
-	if (status < 0)
-		log_loss(content, &commit->finish);
+	if (commit->finish.status < 0)
+		lost = log_loss(content, &commit->finish);
 	{
 		WITH_LOCK(&content->lock);
 		up = move_on_locked(content, &commit->finish);
@@ -99,7 +102,7 @@ static void commit_end(struct commit *commit)
 	content_settle(content);
 	free(commit);
 	content_put(content);
-	fs_end(fs, status);
+	fs_end(fs, lost);
 }
 
 /* End without having asked the store. */
