@@ -19,6 +19,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static uint64_t now_ms(const struct call *call)
@@ -328,6 +329,23 @@ static int learn(struct call *call)
 	return r;
 }
 
+/* What became of an attempt, and what comes next. */
+static void log_attempt(const struct call *call, const struct retry_decision *d)
+{
+	const struct reply_error *error = &call->error;
+	const char *code = error->s3_code;
+	char next[64];
+
+	if (!log_enabled(LOG_LEVEL_DEBUG))
+		return;
+	(void)snprintf(next, sizeof(next), "again in %llu ms",
+	               (unsigned long long)d->wait_ms);
+	log_debug("%s '%s': attempt %u: %s%s%s, %s", call->op->name,
+	          call->req->key ? call->req->key : "", call->retry.attempts,
+	          err_name(error->code), code[0] ? " " : "", code,
+	          d->again ? next : d->why_not);
+}
+
 /* The attempt failed: again, or not? */
 static void decide(struct call *call)
 {
@@ -345,11 +363,7 @@ static void decide(struct call *call)
 
 	if (is_get(call) && call->req->get.received >= call->req->get.length)
 		d.again = false; /* all there, and more: nothing left to ask */
-	log_debug("%s '%s': attempt %u: %s (%s), %s%llu ms", call->op->name,
-	          call->req->key ? call->req->key : "", state->attempts,
-	          err_name(error->code), error->s3_code,
-	          d.again ? "again in " : d.why_not,
-	          (unsigned long long)d.wait_ms);
+	log_attempt(call, &d);
 
 	if (!d.again && error->status == 403 && !state->keys_refreshed)
 		try_other_keys(call, false); /* perhaps a file has new ones */
