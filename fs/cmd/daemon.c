@@ -37,6 +37,7 @@ int daemon_detach(void)
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
 
+	pid_t parent = getpid();
 	pid_t pid = fork();
 
 	if (pid < 0) {
@@ -50,6 +51,9 @@ int daemon_detach(void)
 		(void)close(fds[1]);
 		wait_for_child(fds[0]);
 	}
+	/* who interrupts the command wants no mount a minute later */
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent)
+		_exit(1);
 	(void)close(fds[0]);
 	(void)setsid();
 	return fds[1];
@@ -70,6 +74,7 @@ void daemon_ready(int ready_fd)
 		(void)dup2(null, STDOUT_FILENO);
 		(void)dup2(null, STDERR_FILENO);
 	}
+	(void)prctl(PR_SET_PDEATHSIG, 0); /* the parent leaves now */
 	if (write(ready_fd, "+", 1) < 0) {
 		/* the parent was killed meanwhile; the mount is there */
 	}

@@ -11,7 +11,8 @@
  * Detach: the caller goes on as the child; the parent waits for
  * daemon_ready() and leaves with its status, or with 1 when the child ends
  * without a word.  The child keeps standard error until it is ready, so that
- * its sentences reach the terminal.  Returns the descriptor for daemon_ready,
+ * its sentences reach the terminal, and gets SIGTERM when the parent is killed
+ * before that.  Returns the descriptor for daemon_ready,
  * or -errno.
  */
 int daemon_detach(void);

@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,14 @@
 #define UNMOUNT_RETRY_MS 200
 #define STILL_WAITING_MS 10000 /* between two lines about open files */
 
+/* What a signal means depends on how far we are. */
+enum stage {
+	STAGE_BUILDING, /* nothing is there yet: leave at once */
+	STAGE_MOUNTING, /* remember it */
+	STAGE_SERVING,  /* finish what is being written, then unmount */
+	STAGE_ENDING,   /* the kernel ended the session, or we do */
+};
+
 /* One mount, from start to end. */
 struct daemon {
 	const struct options *options;
@@ -37,9 +46,15 @@ struct daemon {
 	struct session *session;
 	struct fs_callers callers;
 	int ready_fd;
-	atomic_bool ending;  /* the kernel ended the session, or we do */
+	pthread_t signals;   /* hears them from the start to the end */
+	atomic_int stage;    /* enum stage */
 	atomic_bool aborted; /* a second signal: not everything was finished */
 };
+
+static bool is_ending(struct daemon *daemon)
+{
+	return atomic_load(&daemon->stage) == STAGE_ENDING;
+}
 
 /* fs_parts.unsettled: keep the mount busy meanwhile. */
 static void unsettled(void *ctx, bool busy)
@@ -75,7 +90,7 @@ static void finish_up(struct daemon *daemon)
 	struct fs *fs = porter_fs(daemon->porter);
 	unsigned waited = 0;
 
-	while (!atomic_load(&daemon->ending)) {
+	while (!is_ending(daemon)) {
 		unsigned writing = fs_writing(fs);
 
 		if (session_unmount(daemon->session) == 0)
@@ -98,26 +113,63 @@ static void finish_up(struct daemon *daemon)
 	}
 }
 
+/*
+ * Until the mount is there.  A server that does not answer may hold the start
+ * for a while, and nothing of ours is anywhere yet.  Returns whether a signal
+ * came when it was too late to just leave.
+ */
+static bool hear_early(struct daemon *daemon)
+{
+	bool heard = false;
+
+	for (;;) {
+		int stage = STAGE_BUILDING;
+
+		if (heard && atomic_compare_exchange_strong(
+				     &daemon->stage, &stage, STAGE_ENDING)) {
+			log_error("stopped by a signal before anything was "
+			          "mounted");
+			_exit(EXIT_FAILURE);
+		}
+		stage = atomic_load(&daemon->stage);
+		if (stage == STAGE_SERVING || stage == STAGE_ENDING)
+			return heard;
+		if (daemon_wait_signal(UNMOUNT_RETRY_MS))
+			heard = true;
+	}
+}
+
 /* The "signals" thread. */
 static void *hear_signals(void *arg)
 {
 	struct daemon *daemon = arg;
 
 	(void)pthread_setname_np(pthread_self(), "signals");
-	while (!atomic_load(&daemon->ending)) {
-		if (!daemon_wait_signal(UNMOUNT_RETRY_MS))
+
+	bool heard = hear_early(daemon);
+
+	while (!is_ending(daemon)) {
+		if (!heard && !daemon_wait_signal(UNMOUNT_RETRY_MS))
 			continue;
 		finish_up(daemon);
 		break;
 	}
 	/* unmounted, but what was closed last may still be on its way */
-	while (!atomic_load(&daemon->ending)) {
+	while (!is_ending(daemon)) {
 		if (!daemon_wait_signal(UNMOUNT_RETRY_MS))
 			continue;
 		abort_now(daemon);
 		break;
 	}
 	return NULL;
+}
+
+/* Let the thread go: a signal of our own ends its waiting. */
+static void stop_hearing(struct daemon *daemon)
+{
+	atomic_store(&daemon->stage, STAGE_ENDING);
+	(void)pthread_kill(daemon->signals, SIGTERM);
+	(void)pthread_join(daemon->signals, NULL);
 }
 
 /* ---- one mount ---- */
@@ -150,6 +202,13 @@ static int mount_it(struct daemon *daemon, struct err *reterr)
 		.kernel_writeback =
 			conf_bool(options->conf, NULL, "kernel_writeback"),
 	};
+	int stage = STAGE_BUILDING;
+
+	/* a signal was faster: its thread is about to leave the process */
+	if (!atomic_compare_exchange_strong(&daemon->stage, &stage,
+	                                    STAGE_MOUNTING))
+		return err_set(reterr, -EINTR, "stopped by a signal");
+
 	int r = session_new(&config, &daemon->session, reterr);
 
 	if (r == 0)
@@ -161,24 +220,16 @@ static int mount_it(struct daemon *daemon, struct err *reterr)
 /* Serve until the end. Returns the exit status. */
 static int serve(struct daemon *daemon)
 {
-	pthread_t signals;
-	int r = pthread_create(&signals, NULL, hear_signals, daemon);
-
-	if (r != 0) {
-		log_error("no thread to hear signals: %s", strerror(r));
-		return EXIT_FAILURE;
-	}
+	atomic_store(&daemon->stage, STAGE_SERVING);
 	if (daemon->ready_fd >= 0)
 		log_to_syslog("porterfs");
 	daemon_ready(daemon->ready_fd);
 	log_info("mounted on '%s'", daemon->options->mountpoint);
 
-	r = session_wait(daemon->session);
-
+	int r = session_wait(daemon->session);
 	int settled = fs_settle(porter_fs(daemon->porter));
 
-	atomic_store(&daemon->ending, true);
-	(void)pthread_join(signals, NULL);
+	stop_hearing(daemon);
 	if (r < 0)
 		log_error("the kernel's side failed: %s", strerror(-r));
 	log_info("unmounted '%s'", daemon->options->mountpoint);
@@ -202,11 +253,19 @@ static int run_daemon(const struct options *options)
 		}
 	}
 	daemon_block_signals();
-	if (build(&daemon, &err) < 0 || mount_it(&daemon, &err) < 0)
-		log_error("%s", err.text);
-	else
-		status = serve(&daemon);
 
+	int r = pthread_create(&daemon.signals, NULL, hear_signals, &daemon);
+
+	if (r != 0) {
+		log_error("no thread to hear signals: %s", strerror(r));
+		return EXIT_FAILURE;
+	}
+	if (build(&daemon, &err) < 0 || mount_it(&daemon, &err) < 0) {
+		log_error("%s", err.text);
+		stop_hearing(&daemon);
+	} else {
+		status = serve(&daemon);
+	}
 	session_free(daemon.session);
 	daemon.session = NULL;
 	porter_free(daemon.porter);
