@@ -33,21 +33,7 @@ static void flush_end(struct flush_op *op, int status, const struct err *err)
 /* Whether two are the same process; false when either is unknown. */
 static bool same_process(const struct fs_process *a, const struct fs_process *b)
 {
-	return a->tgid != 0 && a->tgid == b->tgid &&
-	       a->starttime == b->starttime;
-}
-
-/* What the caller still holds of the file. */
-static int count_descriptors(struct fs_callers *callers, struct inode *inode,
-                             const struct fs_process *caller)
-{
-	char name[STORE_KEY_MAX + 1];
-
-	{
-		WITH_LOCK(&inode->lock);
-		(void)snprintf(name, sizeof(name), "%s", key_base(inode->key));
-	}
-	return callers->descriptors(callers, caller, inode->ino, name);
+	return a->tgid != 0 && a->tgid == b->tgid && a->id == b->id;
 }
 
 /* Ask the process table. */
@@ -77,7 +63,7 @@ static struct commit_facts gather(struct flush_op *op)
 		(opener.tgid != 0 && callers->alive(callers, &opener));
 	facts.exit_code = callers->exit_code(callers, &caller);
 	facts.descriptors =
-		count_descriptors(callers, op->handle->inode, &caller);
+		callers->descriptors(callers, &caller, op->handle->inode->ino);
 	return facts;
 }
 

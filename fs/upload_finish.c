@@ -186,8 +186,7 @@ static void refute(struct upload *up, const struct store_req *head)
 	}
 	/* A gone upload is no broken condition: what was expected is there. */
 	if (status == -ENOENT && up->expect == UPLOAD_ETAG &&
-	    head->status == 0 &&
-	    strcmp(head->info.etag, up->expect_etag) == 0)
+	    head->status == 0 && strcmp(head->info.etag, up->expect_etag) == 0)
 		status = -EIO;
 	status = commit_errno(up, status);
 	err.code = status;

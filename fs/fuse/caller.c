@@ -1,13 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who asks, what it still holds open, how it died: /proc read for the commit
- * rule.
+ * Who asks, what it still holds open, how it died: the process table read for
+ * the commit rule.
  *
- * Field numbers are those of proc(5): /proc/PID/stat has the start time as
- * field 22 and the exit code as field 52; the second field, the name in
- * parentheses, may hold blanks, so counting starts behind the last ')'.
- * /proc/PID/fdinfo/N has "ino:" since Linux 5.14.  Nothing here touches a file
- * of the mount: links of /proc/PID/fd are read, never followed.
+ * Nothing here may wait for the caller, which waits for us.  A process in
+ * execve(2) closes its close-on-exec descriptors, and so sends a FLUSH, while it
+ * holds its exec lock; reading /proc/PID/stat or a link of /proc/PID/fd takes
+ * that lock on newer kernels and would never come back.  Hence:
+ *
+ *   who is who      pidfds: their inode number is unique where the kernel has
+ *                   pidfs (6.9)
+ *   descriptors     /proc/PID/fdinfo/N has "ino:" (5.14); ours are 64-bit
+ *                   hashes, which no other file system has by accident
+ *   how it dies     /proc/PID/stat, field 52 (proc(5)), of dying processes
+ *                   only: they have given their memory away before they close
+ *                   files, and /proc/PID/status, which takes no lock, then has
+ *                   no line "VmSize:"
+ *
+ * In stat the second field, the name in parentheses, may hold blanks, so counting
+ * starts behind the last ')'.  Nothing here touches a file of the mount.
  */
 #include "base/str.h"
 #include "session_impl.h"
@@ -15,14 +26,21 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
+#include <linux/magic.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
-#define STAT_STARTTIME 22
 #define STAT_EXIT_CODE 52
+
+#ifndef PID_FS_MAGIC
+#define PID_FS_MAGIC 0x50494446 /* "PIDF", <linux/magic.h> since 6.9 */
+#endif
 
 /* A whole small file of /proc as text. Returns 0 or a negative errno. */
 static int read_text(int dir, const char *path, char *ret, size_t size)
@@ -95,104 +113,102 @@ static int labelled(const char *text, const char *label, uint64_t *ret)
 	return -ENODATA;
 }
 
+/* /proc/PID/status as text. */
+static int read_status(int pid, char *ret, size_t size)
+{
+	char path[32];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	return read_text(AT_FDCWD, path, ret, size);
+}
+
+/* The kernel's unique number of a process, or 0 where it has none. */
+static uint64_t pidfd_id(int pidfd)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (fstatfs(pidfd, &fs) < 0 || fs.f_type != PID_FS_MAGIC ||
+	    fstat(pidfd, &st) < 0)
+		return 0;
+	return st.st_ino;
+}
+
+/* A descriptor of the process, or -1. */
+static int process_open(int tgid)
+{
+	return (int)syscall(SYS_pidfd_open, tgid, 0);
+}
+
 static void caller_find(struct fs_callers *callers, int tid,
                         struct fs_process *ret)
 {
-	char path[32];
 	char text[4096];
 	uint64_t tgid;
 
 	(void)callers;
 	*ret = (struct fs_process){0};
-	(void)snprintf(path, sizeof(path), "/proc/%d/status", tid);
-	if (tid <= 0 || read_text(AT_FDCWD, path, text, sizeof(text)) < 0 ||
+	if (tid <= 0 || read_status(tid, text, sizeof(text)) < 0 ||
 	    labelled(text, "Tgid:", &tgid) < 0)
 		return;
 
-	uint64_t starttime;
+	cleanup(closep) int pidfd = process_open((int)tgid);
 
-	if (process_field((int)tgid, STAT_STARTTIME, &starttime) < 0)
-		return;
 	ret->tgid = (int)tgid;
-	ret->starttime = starttime;
+	ret->id = pidfd < 0 ? 0 : pidfd_id(pidfd);
 }
 
 static bool caller_alive(struct fs_callers *callers,
                          const struct fs_process *process)
 {
-	uint64_t starttime;
+	cleanup(closep) int pidfd = process_open(process->tgid);
+	struct pollfd ended = {.fd = pidfd, .events = POLLIN};
 
 	(void)callers;
-	return process_field(process->tgid, STAT_STARTTIME, &starttime) == 0 &&
-	       starttime == process->starttime;
-}
-
-/*
- * Whether descriptor number of the process is a file with that inode number
- * and last name: numbers alone repeat from one file system to the next.
- */
-static bool is_the_file(int fds, int infos, const char *number, uint64_t ino,
-                        const char *name)
-{
-	char link[4200];
-	char info[1024];
-	uint64_t found;
-	ssize_t n = readlinkat(fds, number, link, sizeof(link) - 1);
-
-	if (n <= 0)
-		return false;
-	link[n] = '\0';
-	if (str_ends(link, " (deleted)"))
-		link[n - (ssize_t)strlen(" (deleted)")] = '\0';
-
-	const char *slash = strrchr(link, '/');
-
-	return slash && strcmp(slash + 1, name) == 0 &&
-	       read_text(infos, number, info, sizeof(info)) == 0 &&
-	       labelled(info, "ino:", &found) == 0 && found == ino;
+	return pidfd >= 0 && pidfd_id(pidfd) == process->id &&
+	       poll(&ended, 1, 0) == 0;
 }
 
 static int caller_descriptors(struct fs_callers *callers,
-                              const struct fs_process *process, uint64_t ino,
-                              const char *name)
+                              const struct fs_process *process, uint64_t ino)
 {
 	char path[32];
+	char info[1024];
+	uint64_t found;
 	int count = 0;
 
 	(void)callers;
 	(void)snprintf(path, sizeof(path), "/proc/%d/fdinfo", process->tgid);
 
-	cleanup(closep) int infos =
-		open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	DIR *infos = opendir(path);
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/fd", process->tgid);
-
-	DIR *fds = opendir(path);
-
-	if (!fds)
+	if (!infos)
 		return -errno;
-	if (infos < 0) {
-		(void)closedir(fds);
-		return -ENOENT;
-	}
-	for (struct dirent *e = readdir(fds); e; e = readdir(fds)) {
+	for (struct dirent *e = readdir(infos); e; e = readdir(infos)) {
 		if (e->d_name[0] != '.' &&
-		    is_the_file(dirfd(fds), infos, e->d_name, ino, name))
+		    read_text(dirfd(infos), e->d_name, info, sizeof(info)) ==
+		            0 &&
+		    labelled(info, "ino:", &found) == 0 && found == ino)
 			count++;
 	}
-	(void)closedir(fds);
+	(void)closedir(infos);
 	return count;
 }
 
 static int caller_exit_code(struct fs_callers *callers,
                             const struct fs_process *process)
 {
+	char text[4096];
 	uint64_t code;
+	int r = read_status(process->tgid, text, sizeof(text));
 
 	(void)callers;
+	if (r < 0)
+		return r;
+	if (labelled(text, "VmSize:", &code) == 0)
+		return 0; /* it has its memory: it is not dying */
 
-	int r = process_field(process->tgid, STAT_EXIT_CODE, &code);
-
+	r = process_field(process->tgid, STAT_EXIT_CODE, &code);
 	return r < 0 ? r : (int)code;
 }
 

@@ -90,31 +90,31 @@ struct fs_config { /* all copied */
 
 /* A process that has, or had, a file open: found at open, asked at FLUSH. */
 struct fs_process {
-	int tgid;           /* thread group; 0 = unknown */
-	uint64_t starttime; /* field 22 of /proc/TGID/stat: tells reused pids */
+	int tgid;    /* thread group; 0 = unknown */
+	uint64_t id; /* the kernel's number of it, tells reused pids; 0 = none */
 };
 
 /*
  * What only the process table knows; implemented by fs/fuse/caller.c over
  * /proc (later: over a helper that may read it).  Called on request threads,
- * must answer within microseconds and touch no file of the mount.
+ * must answer within microseconds, touch no file of the mount and wait for no
+ * lock that a process in execve(2) or exit(2) may hold: it may be waiting for us.
  */
 struct fs_callers {
 	/* The thread group of thread tid. tgid = 0 when it cannot be told. */
 	void (*find)(struct fs_callers *callers, int tid,
 	             struct fs_process *ret);
 
-	/* Whether that very process (same start) still is there. */
+	/* Whether that very process still is there and has not ended. */
 	bool (*alive)(struct fs_callers *callers,
 	              const struct fs_process *process);
 
 	/*
-	 * How many descriptors of the file with inode number ino, last known as
-	 * name, the process holds; negative errno: cannot be told.
+	 * How many descriptors of the file with that st_ino the process holds;
+	 * negative errno: cannot be told.
 	 */
 	int (*descriptors)(struct fs_callers *callers,
-	                   const struct fs_process *process, uint64_t ino,
-	                   const char *name);
+	                   const struct fs_process *process, uint64_t ino);
 
 	/*
 	 * Field 52 of /proc/TGID/stat: low 7 bits the signal that kills it, the

@@ -97,13 +97,11 @@ rig_fn bool rig_alive(struct fs_callers *callers,
 }
 
 rig_fn int rig_descriptors(struct fs_callers *callers,
-                           const struct fs_process *process, uint64_t ino,
-                           const char *name)
+                           const struct fs_process *process, uint64_t ino)
 {
 	struct rig_callers *c = (struct rig_callers *)callers;
 
 	assert_int_not_equal(ino, 0);
-	assert_non_null(name);
 	return c->descriptors[rig_index(c, process)];
 }
 
@@ -131,8 +129,7 @@ rig_fn void rig_callers_init(struct rig_callers *c)
 		.exit_code = rig_exit_code,
 	};
 	for (int i = 0; i < 4; i++)
-		c->process[i] =
-			(struct fs_process){.tgid = 100 + i, .starttime = 5};
+		c->process[i] = (struct fs_process){.tgid = 100 + i, .id = 5};
 }
 
 /* The mount itself. */
