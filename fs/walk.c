@@ -19,7 +19,7 @@
 
 #include <string.h>
 
-#define WALKS_MAX  16    /* directories remembered */
+#define WALKS_MAX  4     /* directories remembered, of one bucket */
 #define NAMES_MAX  65536 /* of one directory */
 #define WINDOW_MIN 4
 #define WINDOW_MAX 128
