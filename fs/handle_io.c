@@ -109,7 +109,8 @@ static void read_done(struct reader_read *read)
 /* Read the stored version. */
 static void read_stored(struct read_op *op)
 {
-	struct stored *stored = handle_stored(op->handle);
+	struct fs_handle *handle = op->handle;
+	struct stored *stored = handle_stored(handle);
 
 	if (!stored) {
 		read_fail(op, -ESTALE, NULL);
@@ -118,8 +119,11 @@ static void read_stored(struct read_op *op)
 	op->read.offset = op->offset;
 	op->read.size = op->size;
 	op->read.done = read_done;
-	reader_read(&op->handle->reader, stored, &op->read);
+	/* The answer frees op; RELEASE may come before the reader is back. */
+	(void)handle_ref(handle);
+	reader_read(&handle->reader, stored, &op->read);
 	stored_unref(stored);
+	handle_unref(handle);
 }
 
 /* go(): run a read from its beginning. */

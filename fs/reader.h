@@ -67,7 +67,8 @@ struct reader_read {     /* the caller's memory until done() has returned */
 };
 
 /*
- * Read; the stored must have a reader begun (stored_begin).  -ENOMEM also when
+ * Read; the stored must have a reader begun (stored_begin).  Both are used
+ * after done(), until this returns: hold them.  -ENOMEM also when
  * size is beyond what the whole budget could hold.
  */
 void reader_read(struct reader *reader, struct stored *stored,

@@ -300,6 +300,41 @@ static void a_write_only_descriptor_cannot_be_read(void **state)
 	rig_end(&rig);
 }
 
+struct last_read {
+	struct rig_call c;
+	struct rig *rig;
+	struct fs_handle *handle;
+};
+
+/* done() of a read whose reader closes as soon as it has the bytes. */
+static void close_at_once(struct fs_call *call)
+{
+	struct last_read *last = (struct last_read *)call;
+
+	atomic_store(&last->c.done, true);
+	fs_release(last->rig->fs, last->handle);
+}
+
+static void
+a_handle_may_be_released_as_soon_as_its_read_is_answered(void **state)
+{
+	struct last_read last;
+	struct rig_call c;
+	struct rig rig;
+
+	(void)state;
+	rig_init(&rig, NULL);
+	rig_put(&rig, "f", 8 * MIB);
+	assert_int_equal(rig_open(&rig, rig_lookup(&rig, "f"), O_RDONLY, &c),
+	                 0);
+	last = (struct last_read){
+		.c = rig_call(1), .rig = &rig, .handle = c.call.handle};
+	last.c.call.done = close_at_once;
+	fs_read(rig.fs, &last.c.call, last.handle, 0, MIB);
+	assert_int_equal(rig_status(&last.c), 0);
+	rig_end(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -317,6 +352,8 @@ int main(void)
 		cmocka_unit_test(the_kernel_is_told_what_it_may_keep),
 		cmocka_unit_test(an_interrupted_open_or_read_ends_at_once),
 		cmocka_unit_test(a_write_only_descriptor_cannot_be_read),
+		cmocka_unit_test(
+			a_handle_may_be_released_as_soon_as_its_read_is_answered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
