@@ -3,6 +3,11 @@
  * FLUSH: a copy of a descriptor was closed.  The facts for the commit rule are
  * gathered without a lock, from the process table; then the rule decides, and
  * what has changed meanwhile makes it start over.
+ *
+ * Only waiting for a commit can be interrupted, never the decision: a process
+ * that is killed sends its FLUSH and interrupts it at once, and if that were
+ * answered before the rule has spoken, the RELEASE that follows would publish
+ * what the killed writer left.
  */
 #include "content_state.h"
 #include "key.h"
@@ -10,18 +15,19 @@
 #include <stdio.h>
 
 struct flush_op {
-	struct fs_call *slot;
+	struct fs_call *call;     /* in hand while it decides */
+	struct fs_call *slot;     /* and here while it waits */
 	struct fs_handle *handle; /* shares */
 	struct content_wait wait;
 	struct fs_who who;
 	bool committed; /* a commit has ended since the FLUSH came */
 };
 
-/* Answer and free. */
+/* Free, and answer unless the call was interrupted meanwhile. */
 static void flush_end(struct flush_op *op, int status, const struct err *err)
 {
 	struct fs_handle *handle = op->handle;
-	struct fs_call *call = call_claim(handle->all->fs, &op->slot);
+	struct fs_call *call = op->call;
 	struct err story = err ? *err : (struct err){0};
 
 	free(op);
@@ -83,7 +89,6 @@ static enum flush look_locked(struct flush_op *op, struct err *reterr)
 	switch (content->step) {
 	case CONTENT_COMMITTING:
 		op->committed = true;
-		list_append(&content->waits, &op->wait.link);
 		return FLUSH_WAIT;
 	case CONTENT_FAILED:
 		reterr->code = content_latched_locked(content, reterr);
@@ -132,32 +137,29 @@ static enum flush obey_locked(struct flush_op *op, enum commit_verdict verdict,
 	}
 	op->committed = true;
 	content_commit_begin_locked(content);
-	list_append(&content->waits, &op->wait.link);
 	return FLUSH_COMMIT;
 }
 
-/* go(): run a flush from its beginning. */
-static void flush_go(struct content_wait *wait)
+/* Decide, and do it but for waiting. reterr is the answer of FLUSH_ANSWER. */
+static enum flush decide(struct flush_op *op, struct err *reterr)
 {
-	struct flush_op *op = container_of(wait, struct flush_op, wait);
 	struct content *content = op->handle->content;
 	enum commit_verdict verdict = COMMIT_NOT_YET;
 	struct upload *up = NULL;
-	struct err err = {0};
 	enum flush what;
 
 	{
 		WITH_LOCK(&content->lock);
-		what = look_locked(op, &err);
+		what = look_locked(op, reterr);
 	}
 	if (what == FLUSH_ASK) {
 		const struct commit_facts facts = gather(op);
 
 		verdict = commit_rule(&facts, &content->all->policy);
 		WITH_LOCK(&content->lock);
-		what = look_locked(op, &err);
+		what = look_locked(op, reterr);
 		if (what == FLUSH_ASK)
-			what = obey_locked(op, verdict, &up, &err);
+			what = obey_locked(op, verdict, &up, reterr);
 	}
 	if (verdict == COMMIT_KEEP && up)
 		content_keep_upload(content, up, "its writer ended badly");
@@ -165,27 +167,67 @@ static void flush_go(struct content_wait *wait)
 		content_drop_upload(content, up);
 	if (what == FLUSH_COMMIT)
 		content_commit(content);
-	else if (what == FLUSH_ANSWER)
-		flush_end(op, err.code, &err);
+	return what;
+}
+
+/* Wait for the commit under way. False: there is none any more. */
+static bool wait_for_commit(struct flush_op *op)
+{
+	struct content *content = op->handle->content;
+
+	WITH_LOCK(&content->lock);
+	if (content->step != CONTENT_COMMITTING)
+		return false;
+	list_append(&content->waits, &op->wait.link);
+	return true;
+}
+
+/* The call is in hand: decide, and again after each commit waited for. */
+static void flush_run(struct flush_op *op)
+{
+	struct fs *fs = op->handle->all->fs;
+	struct err err = {0};
+
+	while (decide(op, &err) != FLUSH_ANSWER) {
+		if (!call_park(fs, op->call, &op->slot)) {
+			flush_end(op, -EINTR, NULL); /* the commit goes on */
+			return;
+		}
+		op->call = NULL;
+		if (wait_for_commit(op))
+			return;
+		op->call = call_claim(fs, &op->slot);
+		if (!op->call)
+			break; /* interrupted, and answered */
+	}
+	flush_end(op, err.code, &err);
+}
+
+/* go(): a commit has ended. */
+static void flush_go(struct content_wait *wait)
+{
+	struct flush_op *op = container_of(wait, struct flush_op, wait);
+
+	op->call = call_claim(op->handle->all->fs, &op->slot);
+	if (op->call)
+		flush_run(op);
+	else
+		flush_end(op, 0, NULL);
 }
 
 void fs_flush(struct fs *fs, struct fs_call *call, struct fs_handle *handle)
 {
 	struct flush_op *op = calloc(1, sizeof(*op));
 
+	(void)fs;
 	call->err.code = 0;
 	if (!op) {
 		call_answer(call, -ENOMEM);
 		return;
 	}
+	op->call = call;
 	op->handle = handle_ref(handle);
 	op->who = call->who;
 	op->wait.go = flush_go;
-	if (call_park(fs, call, &op->slot)) {
-		flush_go(&op->wait);
-		return;
-	}
-	handle_unref(handle);
-	free(op);
-	call_answer(call, -EINTR);
+	flush_run(op);
 }
