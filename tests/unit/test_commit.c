@@ -330,6 +330,30 @@ static void an_interrupted_close_lets_the_commit_go_on(void **state)
 	rig_end(&rig);
 }
 
+/* A process that is killed sends its FLUSH and interrupts it at once. */
+static void
+a_killed_writer_that_interrupts_its_flush_publishes_nothing(void **state)
+{
+	struct rig_config config = with_callers;
+	struct fs_handle *handle;
+	struct rig_call flush = rig_call(1);
+	struct rig rig;
+
+	(void)state;
+	config.killed = FS_FATE_ABORT;
+	rig_init(&rig, &config);
+	assert_int_equal(rig_create(&rig, "f", WR, 1, &handle), 0);
+	assert_int_equal(rig_write(&rig, handle, 0, 100), 0);
+	rig.callers.exit_code[0] = SIGTERM;
+	fs_cancel(rig.fs, &flush.call);
+	fs_flush(rig.fs, &flush.call, handle);
+	assert_int_equal(rig_status(&flush), -EIO);
+	fs_release(rig.fs, handle);
+	assert_int_equal(fs_settle(rig.fs), 0);
+	assert_int_equal(fake_store_count(rig.fake), 0);
+	rig_end(&rig);
+}
+
 static void an_interrupted_write_may_be_repeated(void **state)
 {
 	struct rig_config config = {.mode = FAKE_QUEUE, .budget = 8 * MIB};
@@ -453,6 +477,8 @@ int main(void)
 		cmocka_unit_test(a_flush_with_nothing_new_asks_nobody),
 		cmocka_unit_test(
 			a_killed_writer_publishes_nothing_unless_told_to),
+		cmocka_unit_test(
+			a_killed_writer_that_interrupts_its_flush_publishes_nothing),
 		cmocka_unit_test(a_failed_commit_is_what_close_returns),
 		cmocka_unit_test(a_failed_overwrite_leaves_the_old_file),
 		cmocka_unit_test(a_failure_that_nobody_can_be_told_is_logged),
