@@ -93,6 +93,12 @@ void daemon_harden(void)
 #endif
 }
 
+void daemon_close_on_exec(void)
+{
+	/* an older kernel does not know it: fusermount3 is all we ever run */
+	(void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+}
+
 /* What daemon_wait_signal() hears. */
 static void signal_set(sigset_t *ret)
 {

@@ -29,6 +29,12 @@ void daemon_ready(int ready_fd);
  */
 void daemon_harden(void);
 
+/*
+ * Let no program that we may run inherit what is open: libraries forget the
+ * flag now and then, and callers leave descriptors behind.
+ */
+void daemon_close_on_exec(void);
+
 /* Block the signals that daemon_wait_signal() hears, before any thread. */
 void daemon_block_signals(void);
 

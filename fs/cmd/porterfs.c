@@ -209,6 +209,8 @@ static int mount_it(struct daemon *daemon, struct err *reterr)
 	                                    STAGE_MOUNTING))
 		return err_set(reterr, -EINTR, "stopped by a signal");
 
+	daemon_close_on_exec();
+
 	int r = session_new(&config, &daemon->session, reterr);
 
 	if (r == 0)

@@ -54,6 +54,7 @@ s3_env() {
 }
 
 mount_s3() {
+	# shellcheck disable=SC2317 # lib.sh calls it
 	porter_env() { s3_env; }
 	mount_porterfs "$@"
 }
