@@ -203,6 +203,7 @@ static void fill_fs(const struct conf *conf, struct fs_config *ret)
 			(uint32_t)conf_number(conf, NULL, "file_mode") & ~mask,
 		.dir_mode =
 			(uint32_t)conf_number(conf, NULL, "dir_mode") & ~mask,
+		.staging_dir = conf_text(conf, NULL, "state_dir"),
 		.negative_ttl_ms = conf_number(conf, NULL, "negative_ttl"),
 		.part_size = conf_number(conf, NULL, "part_size"),
 		.upload_concurrency =

@@ -16,6 +16,7 @@
 #include "fs/porter.h"
 #include "fs/session.h"
 #include "options.h"
+#include "places.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -106,7 +107,8 @@ static void finish_up(struct daemon *daemon)
 			         "(a second signal gives them up)",
 			         writing);
 		waited += UNMOUNT_RETRY_MS;
-		if (daemon_wait_signal(UNMOUNT_RETRY_MS)) {
+		if (daemon_wait_signal(UNMOUNT_RETRY_MS) &&
+		    !is_ending(daemon)) {
 			abort_now(daemon);
 			return;
 		}
@@ -156,8 +158,8 @@ static void *hear_signals(void *arg)
 	}
 	/* unmounted, but what was closed last may still be on its way */
 	while (!is_ending(daemon)) {
-		if (!daemon_wait_signal(UNMOUNT_RETRY_MS))
-			continue;
+		if (!daemon_wait_signal(UNMOUNT_RETRY_MS) || is_ending(daemon))
+			continue; /* the second one may be stop_hearing()'s */
 		abort_now(daemon);
 		break;
 	}
@@ -262,7 +264,8 @@ static int run_daemon(const struct options *options)
 		log_error("no thread to hear signals: %s", strerror(r));
 		return EXIT_FAILURE;
 	}
-	if (build(&daemon, &err) < 0 || mount_it(&daemon, &err) < 0) {
+	if (places_make_state(options->conf, &err) < 0 ||
+	    build(&daemon, &err) < 0 || mount_it(&daemon, &err) < 0) {
 		log_error("%s", err.text);
 		stop_hearing(&daemon);
 	} else {

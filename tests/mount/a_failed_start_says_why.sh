@@ -40,7 +40,12 @@ printf 'AWS_BUCKET=b-primary\n' >"$T/open.env"
 chmod 644 "$T/open.env"
 try 1 "chmod 600 .*open.env" "a .env that others can read" -- --env-file "$T/open.env" "$MNT"
 
+mkdir -m 755 "$T/open"
+try 1 "state_dir .*chmod 700 " "a state_dir that others can read" -- -o "state_dir=$T/open" "$MNT"
+try 1 "state_dir .*cannot be made: Not a directory" "a state_dir below a file" -- -o "state_dir=$T/conf.txt/x" "$MNT"
+
 mount_porterfs
+is "$(stat -c %a "$T/state")" 700 "state_dir is made for us alone"
 if text=$("$PORTERFS" --env-file "$T/.env" "$MNT" 2>&1); then
 	fail "mounted twice"
 fi
