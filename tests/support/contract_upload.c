@@ -2,6 +2,8 @@
 /* The contract of multipart uploads. */
 #include "contract.h"
 
+#define contract_ok(status) assert_int_equal(status, 0)
+
 /* An upload with its parts; freed by upload_free(). */
 struct upload {
 	struct object_store *store;
@@ -36,10 +38,8 @@ static void upload_add(struct upload *upload, unsigned number, size_t len)
 	upload->len += len;
 	free(bytes);
 	info->number = number;
-	assert_int_equal(contract_part(upload->store, upload->key, upload->id,
-	                               upload->data + upload->len - len, len,
-	                               info),
-	                 0);
+	contract_ok(contract_part(upload->store, upload->key, upload->id,
+	                          upload->data + upload->len - len, len, info));
 }
 
 /* Complete it with all its parts. */
@@ -220,9 +220,8 @@ static void a_part_can_be_sent_again(struct contract_env *env)
 	struct upload *up = upload_new(env->store, "big");
 	struct store_part_info old = {.number = 1};
 
-	assert_int_equal(contract_part(env->store, "big", up->id,
-	                               (const uint8_t *)"old", 3, &old),
-	                 0);
+	contract_ok(contract_part(env->store, "big", up->id,
+	                          (const uint8_t *)"old", 3, &old));
 	upload_add(up, 1, 5);
 	assert_int_equal(contract_complete(env->store, "big", up->id, &old, 1),
 	                 -EIO);
@@ -240,9 +239,8 @@ static void complete_may_leave_parts_out(struct contract_env *env)
 	upload_add(up, 1, 5);
 	upload_add(up, 2, 6);
 	upload_add(up, 3, 7);
-	assert_int_equal(contract_complete(env->store, "big", up->id,
-	                                   &up->parts[1], 1),
-	                 0);
+	contract_ok(
+		contract_complete(env->store, "big", up->id, &up->parts[1], 1));
 	contract_has(env->store, "big", up->data + 5, 6);
 	uploads_are(env->store, "", "");
 	upload_free(up);
@@ -568,15 +566,13 @@ static void the_headers_of_create_are_the_objects(struct contract_env *env)
 		.done = has_the_type,
 	};
 	struct store_part_info part = {.number = 1};
+	const char *id = create.create.upload_id;
+	const uint8_t x = 'x';
 
-	assert_int_equal(store_call(env->store, &create), 0);
-	assert_int_equal(contract_part(env->store, "a", create.create.upload_id,
-	                               (const uint8_t *)"x", 1, &part),
-	                 0);
-	assert_int_equal(contract_complete(env->store, "a",
-	                                   create.create.upload_id, &part, 1),
-	                 0);
-	assert_int_equal(store_call(env->store, &head), 0);
+	contract_ok(store_call(env->store, &create));
+	contract_ok(contract_part(env->store, "a", id, &x, 1, &part));
+	contract_ok(contract_complete(env->store, "a", id, &part, 1));
+	contract_ok(store_call(env->store, &head));
 }
 
 const struct contract_test contract_upload_tests[] = {

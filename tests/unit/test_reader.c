@@ -246,7 +246,7 @@ static void readers_of_one_range_share_one_get(void **state)
 }
 
 /* Bytes that had come when the answer was given; see the next test. */
-static uint64_t watched_at; 
+static uint64_t watched_at;
 
 static void note_progress(struct reader_read *read)
 {
