@@ -6,7 +6,7 @@
  * children and dying processes too; only here can an errno reach close(2), and
  * committing too early would publish half a file.  The rule: commit when the
  * thread group that flushes is the one that opened the file, or that one is
- * gone, and it holds no other descriptor of the file.  A writer that was
+ * gone, and it holds no other descriptor that can write it.  A writer that was
  * killed, or exited with an error, is judged by the three on_… options.
  */
 #ifndef PORTER_FS_COMMIT_RULE_H
@@ -23,7 +23,7 @@ struct commit_facts {
 	bool caller_known;  /* the flushing thread group could be told */
 	bool caller_opened; /* and is the one that opened the file */
 	bool opener_alive;
-	int descriptors; /* the caller's, of this file, still open; < 0 =
+	int descriptors; /* the caller's that can write it, still open; < 0 =
 	                       cannot be told */
 	int exit_code;   /* of the caller, field 52; < 0 = cannot be told */
 };

@@ -352,9 +352,9 @@ void content_abandon(struct inode *inode)
 	{
 		WITH_LOCK(&content->lock);
 		content->abandoned = true;
-		if (content->step == CONTENT_DIRTY) {
-			up = content->up;
-			content->up = NULL;
+		if (content->step == CONTENT_DIRTY && content->readers == 0) {
+			content->forgotten = content->size > 0;
+			up = take(&content->up);
 		}
 	}
 	content_drop_upload(content, up);

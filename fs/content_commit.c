@@ -6,7 +6,8 @@
  *     v
  *   base     until the HEAD has said what is to be replaced
  *     v
- *   turn     until nobody else of us changes the key
+ *   turn     until nobody else of us changes the key; whoever had the turn
+ *            may have unlinked the file: then it is DIRTY again, for nobody
  *     v
  *   finish   the upload: PUT or Complete, with its condition
  *     v
@@ -105,6 +106,33 @@ static void commit_end(struct commit *commit)
 	fs_end(fs, lost);
 }
 
+/*
+ * The name was taken from the file while the commit waited: nothing is
+ * published, and it is as if the commit had never begun.
+ */
+static void commit_forget(struct commit *commit)
+{
+	struct content *content = commit->content;
+	struct fs *fs = content->all->fs;
+	struct upload *up = NULL;
+
+	turn_end(&commit->turn);
+	{
+		WITH_LOCK(&content->lock);
+		content->step = CONTENT_DIRTY;
+		if (content->readers == 0) {
+			content->forgotten = content->size > 0;
+			up = take(&content->up);
+		}
+	}
+	content_drop_upload(content, up);
+	content_wake(content);
+	content_settle(content);
+	free(commit);
+	content_put(content);
+	fs_end(fs, 0);
+}
+
 /* End without having asked the store. */
 static void commit_fail(struct commit *commit, int status,
                         const struct err *err)
@@ -159,11 +187,17 @@ static void commit_finish(struct commit *commit)
 {
 	struct content *content = commit->content;
 	struct upload *up;
+	bool abandoned;
 
 	set_expectation(commit);
 	{
 		WITH_LOCK(&content->lock);
 		up = content->up; /* nobody else touches it while COMMITTING */
+		abandoned = content->abandoned;
+	}
+	if (abandoned) {
+		commit_forget(commit);
+		return;
 	}
 	if (!up) {
 		up = content_new_upload(content);
@@ -294,7 +328,8 @@ void content_settle(struct content *content)
 			return;
 		revert = content->step == CONTENT_FAILED && !content->abandoned;
 		content->base = BASE_NONE;
-		if (content->step == CONTENT_FAILED || content->abandoned) {
+		if (content->step == CONTENT_FAILED ||
+		    (content->abandoned && content->readers == 0)) {
 			content->step = CONTENT_CLEAN;
 			content->status = 0;
 			content->size = 0;

@@ -83,8 +83,10 @@ struct content {
 	bool created;           /* lock: made here, never at the store */
 	bool exclusive;         /* lock: by O_EXCL */
 	bool abandoned;         /* lock: unlinked; never publish it */
+	bool forgotten;         /* lock: and bytes were dropped for that */
 	bool warned;            /* lock: said once what is not supported */
 	unsigned writers;       /* lock: handles open for writing */
+	unsigned readers;       /* lock: handles that can read */
 	uint64_t size;          /* lock: bytes, while not CLEAN */
 	struct upload *up;      /* lock: NULL = no byte, or nothing to write */
 	int status;             /* lock: the latched error */

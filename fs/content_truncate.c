@@ -60,7 +60,8 @@ static enum truncate truncate_locked(struct truncate_op *op, uint64_t stored,
 		reterr->code = content_latched_locked(content, reterr);
 		return TRUNCATE_ANSWER;
 	}
-	if (op->size == size || content->abandoned)
+	if (op->size == size || (content->abandoned &&
+	                         (content->forgotten || content->readers == 0)))
 		return TRUNCATE_ANSWER;
 	if (op->size != 0) {
 		reterr->code = content_unsupported_locked(
@@ -71,7 +72,8 @@ static enum truncate truncate_locked(struct truncate_op *op, uint64_t stored,
 	}
 
 	*ret_up = content_truncate_locked(content);
-	op->committing = op->by_name && content->writers == 0;
+	op->committing =
+		op->by_name && content->writers == 0 && !content->abandoned;
 	if (!op->committing)
 		return TRUNCATE_CUT;
 	content->writers++;

@@ -138,8 +138,11 @@ static enum admit admit_locked(struct content *content, struct write_op *op,
 		reterr->code = content->status;
 		return ADMIT_REFUSE;
 	}
-	if (content->abandoned)
+	if (content->abandoned &&
+	    (content->forgotten || content->readers == 0)) {
+		content->forgotten = true;
 		return ADMIT_DROP;
+	}
 
 	r = check_place_locked(content, op, stored_size, reterr);
 	if (r == 0 && !content->up)
@@ -441,18 +444,23 @@ void content_read_back(struct content *content, struct fs_call *call,
 
 	{
 		WITH_LOCK(&content->lock);
-		if (offset >= content->size)
+		/* Writes that have not ended are not there yet. */
+		uint64_t end = content->up ? upload_size(content->up) : 0;
+
+		if (content->forgotten)
+			r = err_set(&call->err, -EIO,
+			            "these bytes were dropped when the file "
+			            "was deleted: nobody could read them then");
+		if (offset >= end)
 			size = 0;
-		else if (size > content->size - offset)
-			size = (size_t)(content->size - offset);
-		if (size > 0) {
+		else if (size > end - offset)
+			size = (size_t)(end - offset);
+		if (r == 0 && size > 0) {
 			bytes = malloc(size);
 			r = bytes ? 0 : -ENOMEM;
 		}
 		if (r == 0 && size > 0)
-			r = content->up ? upload_read(content->up, offset,
-			                              bytes, size)
-			                : -EBUSY;
+			r = upload_read(content->up, offset, bytes, size);
 		if (r == -EBUSY)
 			(void)err_set(&call->err, r,
 			              "these bytes were sent already; they can "

@@ -36,6 +36,10 @@ int handle_new(struct inode *inode, int flags, struct fs_handle **ret)
 	atomic_init(&handle->refs, 1);
 	reader_init(&handle->reader, all->fs->config.read_ahead_max);
 	(void)pthread_mutex_init(&handle->lock, NULL);
+	{
+		WITH_LOCK(&handle->content->lock);
+		handle->content->readers += handle->reads;
+	}
 
 	WITH_LOCK(&all->lock);
 	list_append(&all->handles, &handle->link);
@@ -82,23 +86,27 @@ static void end_reading(struct fs_handle *handle)
 	stored_unref(stored);
 }
 
-/* The last writer commits what is left. */
-static void end_writing(struct fs_handle *handle)
+/*
+ * The last writer commits what is left.  Bytes of an unlinked file stay until
+ * nobody can read them any more.
+ */
+static void leave(struct fs_handle *handle)
 {
 	struct content *content = handle->content;
 	struct upload *up = NULL;
 	struct commit_facts facts = {.last = true};
+	bool writer = atomic_load(&handle->counted);
 	bool commit = false;
 
 	{
 		WITH_LOCK(&content->lock);
-		content->writers--;
+		content->readers -= handle->reads;
+		content->writers -= writer;
 		facts.fresh = content->step == CONTENT_DIRTY;
-		if (content->writers == 0 && content->abandoned &&
-		    facts.fresh) {
-			up = content->up;
-			content->up = NULL;
-		} else if (content->writers == 0) {
+		if (content->abandoned && facts.fresh) {
+			if (content->writers == 0 && content->readers == 0)
+				up = take(&content->up);
+		} else if (writer && content->writers == 0) {
 			commit = commit_rule(&facts, &content->all->policy) ==
 			         COMMIT_NOW;
 		}
@@ -108,7 +116,7 @@ static void end_writing(struct fs_handle *handle)
 	content_drop_upload(content, up);
 	if (commit)
 		content_commit(content);
-	else
+	else if (writer || up)
 		content_settle(content);
 }
 
@@ -123,8 +131,7 @@ void handle_close(struct fs_handle *handle)
 		list_remove(&handle->link);
 	}
 	end_reading(handle);
-	if (atomic_load(&handle->counted))
-		end_writing(handle);
+	leave(handle);
 	handle_unref(handle);
 }
 
@@ -188,8 +195,12 @@ void handle_answer_open(struct fs_call *call, struct fs_handle *handle)
 		WITH_LOCK(&content->lock);
 		clean = content->step == CONTENT_CLEAN;
 	}
-	/* What is being written is read from our buffers, not from pages. */
-	call->direct_io = !handle->reads || (!handle->writes && !clean);
+	/*
+	 * What is being written is read from our buffers, not from pages; and
+	 * pages that could be mapped for writing would hold bytes that were
+	 * refused.
+	 */
+	call->direct_io = handle->writes || !clean;
 	call->keep_cache =
 		handle->reads && clean && pages_are_right(handle->inode);
 	call->handle = handle;

@@ -255,14 +255,14 @@ void upload_write_leave_locked(struct upload *up, struct upload_write *write)
 void upload_reap(struct upload *up, struct list *ret)
 {
 	WITH_LOCK(&up->lock);
-	list_for_each_safe(node, &up->writes) {
-		struct upload_write *write =
-			container_of(node, struct upload_write, link);
+	while (!list_empty(&up->writes)) {
+		struct upload_write *write = container_of(
+			up->writes.prev, struct upload_write, link);
 
 		if (atomic_load(&write->hold) != HOLD_CANCELLED)
-			continue;
+			return;
 		upload_write_leave_locked(up, write);
-		list_append(ret, &write->link);
+		list_prepend(ret, &write->link);
 	}
 }
 

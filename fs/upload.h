@@ -163,8 +163,9 @@ void upload_pump(struct upload *up);
 bool upload_write_cancel(struct upload_write *write);
 
 /*
- * Take cancelled writes out now, as if they had never been: they are moved to
- * ret, in order, with status -EINTR and without done().
+ * Take out the cancelled writes that nobody's stand behind, as if they had
+ * never been: they are moved to ret, in order, with status -EINTR and without
+ * done().  One with others behind it hears of it by done(), in its turn.
  */
 void upload_reap(struct upload *up, struct list *ret);
 

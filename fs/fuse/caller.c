@@ -95,8 +95,9 @@ static int process_field(int tgid, unsigned number, uint64_t *ret)
 	return r < 0 ? r : stat_field(line, number, ret);
 }
 
-/* The number behind "label" at a line's start. */
-static int labelled(const char *text, const char *label, uint64_t *ret)
+/* The number, written in base, behind "label" at a line's start. */
+static int labelled(const char *text, const char *label, int base,
+                    uint64_t *ret)
 {
 	size_t len = strlen(label);
 
@@ -107,7 +108,7 @@ static int labelled(const char *text, const char *label, uint64_t *ret)
 
 		char *end;
 
-		*ret = strtoull(p + len, &end, 10);
+		*ret = strtoull(p + len, &end, base);
 		return end == p + len ? -EINVAL : 0;
 	}
 	return -ENODATA;
@@ -149,7 +150,7 @@ static void caller_find(struct fs_callers *callers, int tid,
 	(void)callers;
 	*ret = (struct fs_process){0};
 	if (tid <= 0 || read_status(tid, text, sizeof(text)) < 0 ||
-	    labelled(text, "Tgid:", &tgid) < 0)
+	    labelled(text, "Tgid:", 10, &tgid) < 0)
 		return;
 
 	cleanup(closep) int pidfd = process_open((int)tgid);
@@ -169,12 +170,25 @@ static bool caller_alive(struct fs_callers *callers,
 	       poll(&ended, 1, 0) == 0;
 }
 
+/*
+ * Whether a descriptor's fdinfo is of a file with that inode number, and can
+ * write: one that can only read, be it of an older version, adds no bytes.
+ */
+static bool writes_file(const char *info, uint64_t ino)
+{
+	uint64_t found;
+	uint64_t flags;
+
+	return labelled(info, "ino:", 10, &found) == 0 && found == ino &&
+	       labelled(info, "flags:", 8, &flags) == 0 &&
+	       (flags & O_ACCMODE) != O_RDONLY;
+}
+
 static int caller_descriptors(struct fs_callers *callers,
                               const struct fs_process *process, uint64_t ino)
 {
 	char path[32];
 	char info[1024];
-	uint64_t found;
 	int count = 0;
 
 	(void)callers;
@@ -188,7 +202,7 @@ static int caller_descriptors(struct fs_callers *callers,
 		if (e->d_name[0] != '.' &&
 		    read_text(dirfd(infos), e->d_name, info, sizeof(info)) ==
 		            0 &&
-		    labelled(info, "ino:", &found) == 0 && found == ino)
+		    writes_file(info, ino))
 			count++;
 	}
 	(void)closedir(infos);
@@ -205,7 +219,7 @@ static int caller_exit_code(struct fs_callers *callers,
 	(void)callers;
 	if (r < 0)
 		return r;
-	if (labelled(text, "VmSize:", &code) == 0)
+	if (labelled(text, "VmSize:", 10, &code) == 0)
 		return 0; /* it has its memory: it is not dying */
 
 	r = process_field(process->tgid, STAT_EXIT_CODE, &code);

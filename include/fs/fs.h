@@ -110,8 +110,8 @@ struct fs_callers {
 	              const struct fs_process *process);
 
 	/*
-	 * How many descriptors of the file with that st_ino the process holds;
-	 * negative errno: cannot be told.
+	 * How many descriptors that can write the file with that st_ino the
+	 * process holds; negative errno: cannot be told.
 	 */
 	int (*descriptors)(struct fs_callers *callers,
 	                   const struct fs_process *process, uint64_t ino);
