@@ -440,10 +440,13 @@ static struct call *call_new(struct s3_client *client, struct store_req *req)
 	call->timer.fire = call_timer;
 	call->begin_ms = clock_ms(client->net->clock);
 	call->retry.attempts_max = client->retry_attempts;
-	call->retry.patient = call->op->is_write;
 	call->retry.deadline_ms = req->deadline_ms
 	                                  ? req->deadline_ms
 	                                  : deadline_of(client, call->op);
+	if (call->op->is_write)
+		call->retry.patience_ms = req->deadline_ms
+		                                  ? req->deadline_ms
+		                                  : client->write_deadline_ms;
 	(void)pthread_mutex_init(&call->lock, NULL);
 	return call;
 }

@@ -7,7 +7,7 @@
  * request in five may be tried twice.  Empty, it ends the retries of those
  * whom a failing store answered.  A store that does not answer at all is not
  * hammered by asking, so a write, whose bytes somebody waits to be rid of,
- * goes on then at the slowest pace until its deadline.
+ * goes on then at the slowest pace until its patience ends.
  */
 #include "retry.h"
 
@@ -76,7 +76,7 @@ static struct retry_decision passing(const struct retry_state *state,
                                      uint64_t random)
 {
 	bool silent = error->status == 0;
-	bool patient = state->patient && silent;
+	bool patient = silent && state->elapsed_ms < state->patience_ms;
 	uint64_t base = error->advice == REPLY_SLOW_DOWN ? 4 * RETRY_BASE_MS
 	                                                 : RETRY_BASE_MS;
 

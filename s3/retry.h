@@ -34,10 +34,11 @@ struct retry_state {
 	uint64_t deadline_ms;
 	bool idempotent;
 	/*
-	 * Writes: a store that does not answer at all is asked until the
-	 * deadline, whatever attempts_max and the budget say.
+	 * Writes: a store that does not answer at all is asked for so long,
+	 * whatever attempts_max and the budget say.  Less than deadline_ms for
+	 * requests whose answer may take minutes.  0 = not patient.
 	 */
-	bool patient;
+	uint64_t patience_ms;
 	bool clock_corrected;
 	bool keys_refreshed;
 	unsigned regions_tried;

@@ -113,7 +113,7 @@ static void what_is_final_is_final(void **state)
 
 	(void)state;
 	assert_no(&s, &error, &budget, "final");
-	s.patient = true;
+	s.patience_ms = 60000;
 	assert_no(&s, &error, &budget, "final");
 }
 
@@ -224,7 +224,7 @@ static void a_write_waits_for_a_silent_store_until_its_deadline(void **state)
 
 	(void)state;
 	(void)spend(&budget);
-	s.patient = true;
+	s.patience_ms = 300000;
 	s.attempts = 1000;
 	s.deadline_ms = 300000;
 
@@ -243,7 +243,13 @@ static void a_write_waits_for_a_silent_store_until_its_deadline(void **state)
 	/* One that answers is another matter, and so is a read. */
 	s.elapsed_ms = 0;
 	assert_no(&s, &failing, &budget, "attempts spent");
-	s.patient = false;
+	s.patience_ms = 0;
+	assert_no(&s, &silent, &budget, "attempts spent");
+
+	/* An answer that may take longer is not asked for any longer. */
+	s.patience_ms = 300000;
+	s.deadline_ms = 600000;
+	s.elapsed_ms = 300000;
 	assert_no(&s, &silent, &budget, "attempts spent");
 }
 
