@@ -170,6 +170,7 @@ static void *hear_signals(void *arg)
 static void stop_hearing(struct daemon *daemon)
 {
 	atomic_store(&daemon->stage, STAGE_ENDING);
+	/* NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread): it waits for it */
 	(void)pthread_kill(daemon->signals, SIGTERM);
 	(void)pthread_join(daemon->signals, NULL);
 }
