@@ -4,7 +4,6 @@
 # becomes of it, on_failed_writer of one that exits with an error.
 . "$(dirname "$0")/lib.sh"
 
-uploads() { find "$STORE/.porterfs/b-primary" -mindepth 1 -maxdepth 1 -type d 2>/dev/null | wc -l; }
 writer() { # NAME HOW: writes 20 MB itself, then dies
 	python3 - "$MNT/primary/$1" "$2" <<-'PY' || true
 	import os, signal, sys
@@ -21,20 +20,20 @@ mount_porterfs -o on_killed_writer=abort
 for sig in SIGKILL SIGTERM SIGSEGV; do
 	writer "$sig" "$sig" 2>/dev/null
 	sleep 0.3
-	[ ! -e "$STORE/b-primary/$sig" ] || fail "$sig: published"
+	! has_object "primary/$sig" || fail "$sig: published"
 	[ ! -e "$MNT/primary/$sig" ] || fail "$sig: the name is there"
 done
-is "$(uploads)" 0 "aborted uploads leave nothing"
+is "$(uploads primary)" 0 "aborted uploads leave nothing"
 writer exit exit
-is "$(stat -c %s "$STORE/b-primary/exit")" 20000000 "an exit status alone is published"
+is "$(stored primary/exit | wc -c)" 20000000 "an exit status alone is published"
 umount_porterfs
 
 mount_porterfs -o on_failed_writer=keep
 writer kept SIGKILL
 sleep 0.3
-[ ! -e "$STORE/b-primary/kept" ] || fail "keep: published"
-is "$(uploads)" 1 "keep (the default): the upload stays open"
+! has_object primary/kept || fail "keep: published"
+is "$(uploads primary)" 1 "keep (the default): the upload stays open"
 like "$(cat "$LOG")" "kept.*" "and the log says so"
 writer failed exit
 sleep 0.3
-[ ! -e "$STORE/b-primary/failed" ] || fail "on_failed_writer=keep: published"
+! has_object primary/failed || fail "on_failed_writer=keep: published"

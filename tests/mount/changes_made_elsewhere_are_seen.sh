@@ -6,10 +6,7 @@
 
 mount_porterfs
 p=$MNT/primary
-elsewhere() { # NAME: standard input becomes the object, atomically
-	cat >"$STORE/.new"
-	mv "$STORE/.new" "$STORE/b-primary/$1"
-}
+elsewhere() { put_elsewhere "primary/$1"; }
 
 echo mine >"$p/f"
 is "$(cat "$p/f")" mine "ours"
@@ -39,10 +36,12 @@ is "$(head -c 1 "$p/big")" b "the next open has the new one"
 echo new | elsewhere new
 wait_for 4 test -e "$p/new" || fail "a new name was not seen"
 is "$(cat "$p/new")" new "and read"
-rm "$STORE/b-primary/new"
+remove_elsewhere primary/new
 refused "No such file|Stale" "a removed one is not read" cat "$p/new"
 wait_for 4 test ! -e "$p/new" || fail "a removed name was not noticed"
 
-seq 10 >"$STORE/b-primary/by hand"
-wait_for 4 test -e "$p/by hand"
-is "$(wc -l <"$p/by hand")" 10 "a file that was put into the store's directory by hand"
+if [ -z "${TEST_RGW_ENV:-}" ]; then
+	seq 10 >"$STORE/b-primary/by hand"
+	wait_for 4 test -e "$p/by hand"
+	is "$(wc -l <"$p/by hand")" 10 "a file that was put into the store's directory by hand"
+fi

@@ -17,3 +17,14 @@ for i in $(seq 20); do
 done
 is "$(cat "$MNT"/primary/f* | sort | uniq -c | tr -s ' ')" " 20 before exec" \
 	"what was written is published"
+
+cat >"$T/output.py" <<-'PY'
+import os, sys
+fd = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+os.write(fd, b"before ")
+os.dup2(fd, 1)
+os.execvp("echo", ["echo", "and after"])
+PY
+ok "a program with the file as its output" \
+	timeout -s KILL 20 python3 "$T/output.py" "$MNT/primary/output"
+is "$(cat "$MNT/primary/output")" "before and after" "goes on where the other left it"

@@ -10,7 +10,7 @@ mv "$p/a" "$p/b"
 is "$(cat "$p/b")" one "the new name"
 refused "No such file" "the old name is gone" cat "$p/a"
 is "$(stored primary/b)" one "in the store"
-[ ! -e "$STORE/b-primary/a" ] || fail "the old object is still there"
+! has_object primary/a || fail "the old object is still there"
 
 echo two >"$p/c"
 mv "$p/c" "$p/b"
@@ -38,4 +38,4 @@ mv "$p/target.tmp" "$p/target"
 echo more >&6
 exec 6>&-
 is "$(tr '\n' ' ' <"$p/target")" "fresh more " "renamed while it was written"
-[ ! -e "$STORE/b-primary/target.tmp" ] || fail "the temporary name was published"
+! has_object primary/target.tmp || fail "the temporary name was published"

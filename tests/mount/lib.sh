@@ -9,7 +9,8 @@
 #   is "$(cat "$MNT/primary/f")" hello "read back"
 #
 # Given by the runner (meson.build): PORTERFS, the daemon; TEST_RGW_ENV, an
-# .env of a running gateway, then the buckets are there instead.
+# .env of a running gateway (tests/rgw/run): then the buckets are there instead,
+# and tests/rgw/store.sh has other bodies for the functions about the store.
 
 set -euo pipefail
 
@@ -38,7 +39,7 @@ LOG=$T/log
 DAEMON=
 FAILED=0
 
-mkdir -p "$MNT" "$STORE"/{b-primary,b-source,b-alt}
+mkdir -p "$MNT"
 
 say() { printf '# %s\n' "$*"; }
 
@@ -106,12 +107,17 @@ wait_for() {
 
 is_mounted() { mountpoint -q "$MNT"; }
 
+# The daemon has decided: it serves, or it has ended.
+mounted_or_gone() { is_mounted || ! kill -0 "$DAEMON" 2>/dev/null; }
+
+# ---- the store past the mount: BUCKET is primary, source or alt ----
+
+# Make the buckets; close_store removes them.
+open_store() { mkdir -p "$STORE"/{b-primary,b-source,b-alt}; }
+close_store() { :; }
+
 # The environment of the guide for the store under test.
 porter_env() {
-	if [ -n "${TEST_RGW_ENV:-}" ]; then
-		cat "$TEST_RGW_ENV"
-		return
-	fi
 	cat <<-ENV
 	AWS_ENDPOINT=file://$STORE
 	AWS_BUCKET=b-primary
@@ -123,6 +129,35 @@ porter_env() {
 	ENV
 }
 
+# stored BUCKET/KEY: its bytes
+stored() { cat "$STORE/b-$1"; }
+
+# has_object BUCKET/KEY
+has_object() { [ -f "$STORE/b-$1" ]; }
+
+# objects BUCKET: how many; an object "dir/", here "dir/%", is none
+objects() { find "$STORE/b-$1" -type f ! -name % | wc -l; }
+
+# is_empty_bucket BUCKET: not even a directory is left
+is_empty_bucket() { [ -z "$(find "$STORE/b-$1" -mindepth 1)" ]; }
+
+# uploads BUCKET: how many multipart uploads are open
+uploads() { find "$STORE/.porterfs/b-$1" -mindepth 1 -maxdepth 1 -type d 2>/dev/null | wc -l; }
+
+# put_elsewhere BUCKET/KEY: another client makes standard input that object
+put_elsewhere() {
+	cat >"$STORE/.new"
+	mv "$STORE/.new" "$STORE/b-$1"
+}
+
+# remove_elsewhere BUCKET/KEY
+remove_elsewhere() { rm "$STORE/b-$1"; }
+
+# shellcheck source=../rgw/store.sh
+[ -z "${TEST_RGW_ENV:-}" ] || . "$(dirname "${BASH_SOURCE[0]}")/../rgw/store.sh"
+
+# ---- mounting ----
+
 # mount_porterfs [option]...: in the foreground, its log in $LOG
 mount_porterfs() {
 	(umask 077 && porter_env >"$T/.env")
@@ -133,7 +168,8 @@ mount_porterfs() {
 		-o "state_dir=$T/state,cache_dir=$T/cache" "$@" "$MNT" \
 		>>"$LOG" 2>&1 &
 	DAEMON=$!
-	if ! wait_for 20 is_mounted; then
+	wait_for 20 mounted_or_gone || true
+	if ! is_mounted; then
 		cat "$LOG"
 		echo "not ok - the mount did not come up"
 		exit 1
@@ -153,9 +189,6 @@ umount_porterfs() {
 	is "$status" 0 "the daemon ends with 0"
 }
 
-# What the store has, past the mount.
-stored() { cat "$STORE/b-$1"; }
-
 finish() {
 	local status=$?
 	set +e
@@ -167,6 +200,7 @@ finish() {
 		wait "$DAEMON" 2>/dev/null
 		umount -l "$MNT" 2>/dev/null
 	fi
+	close_store
 	if grep -qE 'ERROR: (Address|Leak|Thread)Sanitizer|WARNING: ThreadSanitizer|runtime error:|Assertion' "$LOG" 2>/dev/null; then
 		fail "the daemon's log has a sanitizer's report or a failed assertion"
 	fi
@@ -182,3 +216,4 @@ finish() {
 trap finish EXIT
 
 [ -c /dev/fuse ] || skip "no /dev/fuse here"
+open_store

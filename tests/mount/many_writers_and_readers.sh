@@ -25,5 +25,5 @@ done
 for pid in "${pids[@]}"; do
 	wait "$pid" || fail "worker $pid"
 done
-is "$(find "$STORE/b-primary" -name 'g*' -type f | wc -l)" 120 "what is left is right"
-is "$(find "$STORE/b-primary" -name 'f*' -type f | wc -l)" 0 "nothing under an old name"
+is "$(find "$MNT/primary" -name 'g*' -type f | wc -l)" 120 "what is left is right"
+is "$(objects primary)" 120 "nothing is left under an old name"

@@ -23,4 +23,4 @@ is "$(find "$MNT/primary" -mindepth 1 -type f -print0 | tr -dc '\0' | wc -c)" "$
 	"all are listed after a remount"
 is "$(cat -- "$MNT/primary/ünïcödé 文件")" "ünïcödé 文件" "and read"
 find "$MNT/primary" -mindepth 1 -delete
-is "$(find "$STORE/b-primary" -mindepth 1 | wc -l)" 0 "and removed"
+ok "and removed" is_empty_bucket primary

@@ -5,16 +5,15 @@
 
 mount_porterfs
 f=$MNT/primary/f
-o=$STORE/b-primary/f
 
-{ date; [ -e "$o" ] && echo early; date; [ -e "$o" ] && echo early; } >"$f" || true
+{ date; has_object primary/f && echo early; date; has_object primary/f && echo early; } >"$f" || true
 is "$(wc -l <"$f")" 2 "two commands, one file"
 is "$(grep -c early "$f" || true)" 0 "nothing was published before the end"
 
 for shell in bash dash; do
 	$shell -c "{ for i in \$(seq 100); do date; done; } >$MNT/primary/$shell"
 	is "$(wc -l <"$MNT/primary/$shell")" 100 "100 children in $shell"
-	is "$(wc -l <"$STORE/b-primary/$shell")" 100 "are in the store"
+	is "$(stored "primary/$shell" | wc -l)" 100 "are in the store"
 done
 
 (echo one; (echo two); bash -c 'echo three') >"$MNT/primary/sub"
@@ -23,7 +22,7 @@ is "$(tr '\n' ' ' <"$MNT/primary/sub")" "one two three " "subshells"
 exec 7>"$MNT/primary/fd"
 echo a >&7
 bash -c 'echo b >&7'
-[ ! -e "$STORE/b-primary/fd" ] || fail "published while descriptor 7 is open"
+! has_object primary/fd || fail "published while descriptor 7 is open"
 echo c >&7
 exec 7>&-
 is "$(tr '\n' ' ' <"$MNT/primary/fd")" "a b c " "a descriptor used by children"
@@ -51,6 +50,6 @@ PY
 is "$(cat "$MNT/primary/fork")" "parent child" "a child that writes, and ends before its parent"
 
 (true) >"$MNT/primary/empty"
-is "$(stat -c %s "$STORE/b-primary/empty")" 0 "no byte: an empty object"
+is "$(stored primary/empty | wc -c)" 0 "no byte: an empty object"
 cat "$f" "$f" | tee "$MNT/primary/tee" | wc -l >"$MNT/primary/count"
 is "$(cat "$MNT/primary/count")" 4 "a pipeline into two files"

@@ -17,7 +17,7 @@ wait "$writer"
 status=0
 wait "$DAEMON" || status=$?
 is "$status" 0 "the daemon ends with 0"
-is "$(stat -c %s "$STORE/b-primary/f")" 25000000 "all bytes are there"
+is "$(stored primary/f | wc -c)" 25000000 "all bytes are there"
 ! is_mounted || fail "it is still mounted"
 
 mount_porterfs
@@ -31,8 +31,8 @@ status=0
 wait "$DAEMON" || status=$?
 DAEMON=
 is "$status" 1 "a second SIGTERM: 1"
-[ ! -e "$STORE/b-primary/g" ] || fail "an unfinished file was published"
-is "$(find "$STORE/.porterfs/b-primary" -mindepth 1 -type d | wc -l)" 0 "its upload was aborted"
+! has_object primary/g || fail "an unfinished file was published"
+is "$(uploads primary)" 0 "its upload was aborted"
 ! is_mounted || fail "it is still mounted"
 kill "$writer" 2>/dev/null || true
 pkill -P "$writer" 2>/dev/null || true

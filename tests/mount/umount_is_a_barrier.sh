@@ -8,7 +8,7 @@ for round in 1 2 3; do
 	head -c 30000000 /dev/urandom >"$T/f"
 	cp "$T/f" "$MNT/primary/f$round"
 	umount_porterfs
-	ok "round $round" cmp "$T/f" "$STORE/b-primary/f$round"
+	ok "round $round" cmp "$T/f" <(stored "primary/f$round")
 done
 mount_porterfs
 exec 5>"$MNT/primary/open"

@@ -14,14 +14,15 @@ is "$(find "$p" -mindepth 1 | wc -l)" 0 "it is in no listing"
 cat <&5 >"$T/read"
 ok "its bytes are still readable" cmp "$T/f" "$T/read"
 exec 5<&-
-wait_for 5 test ! -e "$STORE/b-primary/f" || fail "the object was not removed at the last close"
+gone() { ! has_object "$1"; }
+wait_for 5 gone primary/f || fail "the object was not removed at the last close"
 
 exec 6>"$p/never"
 echo bytes >&6
 rm "$p/never"
 exec 6>&-
 sleep 0.2
-[ ! -e "$STORE/b-primary/never" ] || fail "a file that was removed while written was published"
+gone primary/never || fail "a file that was removed while written was published"
 
 echo one >"$p/again"
 exec 5<"$p/again"
