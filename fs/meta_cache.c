@@ -6,7 +6,7 @@
  * A sequence number stands for time among events.  Every own change, and every
  * record that is lost, notes the present number in a small array at the hash
  * of its name (or of its directory); two names that share a place only cost a
- * needless question.
+ * needless question: an answer refused for that reason counts as a loss.
  */
 #include "meta_cache.h"
 
@@ -338,14 +338,30 @@ static void store(struct record *record, const struct meta *meta,
 	attr_meta_unref(old.attr.meta);
 }
 
+/*
+ * An answer asked at moment is not taken.  Unless the name's own record is
+ * younger, that may be for the sake of another name at the same place; the
+ * directory is not known whole then, or this name would count as absent.
+ */
+static void refused_locked(struct meta_cache *cache,
+                           const struct meta_name *name, uint64_t moment)
+{
+	const struct record *record = find_locked(cache, name);
+
+	if (!record || record->moment <= moment)
+		*lost_of(cache, name->bucket, name->key) = ++cache->seq;
+}
+
 bool meta_cache_put(struct meta_cache *cache, const struct meta_name *name,
                     uint64_t moment, struct meta *meta)
 {
 	WITH_LOCK(&cache->lock);
 	struct record *record;
 
-	if (changed_locked(cache, name, moment))
+	if (changed_locked(cache, name, moment)) {
+		refused_locked(cache, name, moment);
 		return false;
+	}
 	record = make_locked(cache, name);
 	if (!record) {
 		*lost_of(cache, name->bucket, name->key) = ++cache->seq;

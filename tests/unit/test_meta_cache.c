@@ -253,6 +253,33 @@ static void a_record_lost_to_make_room_ends_the_whole(void **state)
 	meta_cache_free(rig.cache);
 }
 
+/*
+ * A listing of "d" shows "d/f", and while it was under way so many other names
+ * changed that one of them shares f's place in the array of changes.
+ */
+static void a_name_refused_for_another_ones_change_is_not_absent(void **state)
+{
+	struct rig rig;
+	uint64_t moment;
+	char other[32];
+
+	(void)state;
+	rig_init(&rig, 100);
+	moment = meta_cache_moment(rig.cache);
+	for (unsigned i = 0; i < 300000; i++) {
+		const struct meta_name name = name_of(other);
+		const struct meta meta = {.kind = META_ABSENT,
+		                          .fresh_ms = in(&rig, 1000)};
+
+		(void)snprintf(other, sizeof(other), "else/%u", i);
+		meta_cache_change(rig.cache, &name, &meta);
+	}
+	assert_false(put(&rig, "d/f", "v1", ATTR_FROM_LIST, moment));
+	whole_now(&rig, "d", moment);
+	assert_string_equal(known(&rig, "d/f"), "unknown");
+	meta_cache_free(rig.cache);
+}
+
 static void forgetting_a_name_ends_the_whole_too(void **state)
 {
 	const struct meta_name name = name_of("d/a");
@@ -352,6 +379,8 @@ int main(void)
 		cmocka_unit_test(
 			making_names_keeps_the_directory_whole_up_to_a_limit),
 		cmocka_unit_test(a_record_lost_to_make_room_ends_the_whole),
+		cmocka_unit_test(
+			a_name_refused_for_another_ones_change_is_not_absent),
 		cmocka_unit_test(forgetting_a_name_ends_the_whole_too),
 		cmocka_unit_test(
 			the_attributes_of_directories_have_a_time_of_their_own),
