@@ -72,7 +72,9 @@ int64_t extents_seek(const struct extents *extents, uint64_t offset, bool hole);
 bool extents_any(const struct extents *extents, uint64_t offset,
                  uint64_t length, enum extent_kind kind);
 
-/* Bytes of that kind. */
+/* Bytes of that kind, in [offset, offset + length) and in all. */
+uint64_t extents_bytes_in(const struct extents *extents, uint64_t offset,
+                          uint64_t length, enum extent_kind kind);
 uint64_t extents_bytes(const struct extents *extents, enum extent_kind kind);
 
 #endif
