@@ -392,6 +392,14 @@ const struct conf_option conf_options[] = {
 	 .env = "MYSQL_ATTR_SSL_CA",
 	 .help = "PEM file of the authorities the server is checked "
 		 "against; not set: the system's"},
+	{.name = "ssl_cert", .scope = CONF_CONNECTION, .type = CONF_PATH,
+	 .help = "PEM file of our certificate, where the server asks for one"},
+	{.name = "ssl_key", .scope = CONF_CONNECTION, .type = CONF_PATH,
+	 .help = "PEM file of its key"},
+	{.name = "ssl_mode", .scope = CONF_CONNECTION, .type = CONF_CHOICE,
+	 .choices = "disabled|preferred|required|verify-ca|verify-identity",
+	 .help = "how much TLS is demanded, checked after connecting; not set: "
+		 "verify-identity with ssl_ca, else preferred"},
 };
 /* clang-format on */
 
