@@ -12,6 +12,9 @@
  * free, wait for nobody and see one moment.  Keys are 1 to KV_KEY_MAX bytes
  * and ordered as memcmp() does.  What a get or a cursor returns is borrowed
  * until its transaction ends (in a write transaction: until the next change).
+ *
+ * A process opens an environment once at a time, and not across a fork (LMDB's
+ * locks are of the process).  Records are not checksummed: their owner does.
  */
 #ifndef PORTER_FS_KV_H
 #define PORTER_FS_KV_H
@@ -22,6 +25,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define KV_KEY_MAX    511 /* bytes; LMDB's own limit */
 #define KV_TABLES_MAX 8
@@ -35,24 +39,30 @@ struct kv_config {
 	uint64_t size_max; /* bytes of data.mdb; beyond it -ENOSPC */
 	bool sync;         /* commits are durable */
 	bool read_only;    /* for a tool that looks at a live environment */
+	bool thorough; /* every page is checked at open, not the head only */
 	unsigned table_count;
 	const char *tables[KV_TABLES_MAX]; /* names; copied */
 };
 
 /*
- * Open, making what is not there.  -EUCLEAN: data.mdb is damaged, foreign or
- * shorter than its own pages say (LMDB would die of SIGBUS); -EACCES, -EROFS,
- * -ENOSPC, -ENOMEM; each with a story.
+ * Open, making what is not there (read_only: -ENOENT).  -EUCLEAN: data.mdb is
+ * damaged, foreign or shorter than its own pages say (LMDB would die of
+ * SIGBUS); -EACCES, -EROFS, -ENOSPC, -ENOMEM; each with a story.  thorough
+ * reads the whole file, so that LMDB, which trusts its pages, never follows a
+ * wild one: for environments of some megabytes.
  */
 int kv_open(const struct kv_config *config, struct kv **ret,
             struct err *reterr);
 void kv_close(struct kv *kv); /* no transaction may be open */
 DEFINE_CLEANUP(struct kv *, kv_close);
 
-/* Bytes of data.mdb that are used, and that may be. */
+/* Bytes of data.mdb that hold something, and that may. */
 void kv_usage(struct kv *kv, uint64_t *ret_used, uint64_t *ret_max);
 
-/* Returns 0, -ENOMEM, or -EIO and -EUCLEAN for a damaged file. */
+/*
+ * Returns 0, -ENOMEM, -EBUSY (more than 254 readers), or -EIO and -EUCLEAN for
+ * a damaged file.
+ */
 int kv_begin(struct kv *kv, bool write, struct kv_txn **ret);
 /* Ends a write transaction. 0, -ENOSPC, -EIO: then nothing was changed. */
 int kv_commit(struct kv_txn *txn);
