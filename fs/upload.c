@@ -33,6 +33,7 @@ static void upload_destroy(struct upload *up)
 	assert(up->spare_count == 0);
 	upload_target_free(up->target);
 	upload_target_free(up->late);
+	upload_origins_free(up);
 	free(up->infos);
 	(void)pthread_mutex_destroy(&up->lock);
 	if (up->released)
@@ -189,6 +190,7 @@ int upload_new(const struct upload_config *config, struct upload **ret)
 	list_init(&up->writes);
 	list_init(&up->parts);
 	list_init(&up->syncs);
+	list_init(&up->origins);
 	up->wait.class = POOL_WRITE;
 	up->wait.granted = upload_fill_granted;
 	uploads_enter(up);
@@ -291,8 +293,8 @@ uint64_t upload_reach(struct upload *up)
 {
 	WITH_LOCK(&up->lock);
 	if (up->tail)
-		return upload_plan_reach(&up->plan, up->last_number,
-		                         up->tail->offset);
+		return upload_plan_reach(&up->plan, up->last_number + 1,
+		                         up->tail->offset + up->tail->target);
 	return upload_plan_reach(&up->plan, up->last_number + 1, up->size);
 }
 

@@ -44,6 +44,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct commit_plan_config; /* commit_plan.h */
 struct exec;
 struct object_info;
 struct object_store;
@@ -88,6 +89,13 @@ void uploads_settle(struct uploads *uploads);
 void uploads_cancel(struct uploads *uploads);
 /* Uploads that have not ended. */
 unsigned uploads_count(struct uploads *uploads);
+
+/*
+ * The sizes by which a commit to that store is to be planned, and its limits.
+ * copies, whole, ctx and open_end are the caller's to fill.
+ */
+void uploads_commit_config(struct uploads *uploads, struct object_store *store,
+                           struct commit_plan_config *ret);
 
 /* ---- one upload ---- */
 
@@ -174,9 +182,65 @@ uint64_t upload_size(struct upload *up);
 
 /*
  * Copy bytes that are still held.  Returns 0, or -EBUSY when one of them was
- * sent and let go. offset + len must be within what was appended.
+ * sent and let go, or never here because the store copies it. offset + len must be within what was appended.
  */
 int upload_read(struct upload *up, uint64_t offset, void *dst, size_t len);
+
+/*
+ * Planned parts.  Who has a commit_plan walks it from its first part on:
+ *
+ *   PLAN_COPY   upload_append_copy()
+ *   PLAN_SEND   upload_expect_part(length), upload_append() of its bytes until
+ *               they are done, upload_cut()
+ *
+ * and then either finishes, or (open_end) goes on with upload_append() alone:
+ * those parts get the sizes that fit their numbers.  What is appended and what
+ * is copied makes one object in the order of the calls; none of the three may
+ * be called while an appended write is not done.  They wait for nothing, and
+ * return 0 or the first failure (which they are themselves: the upload has
+ * failed then).
+ */
+
+/* A range of one version of a stored object. */
+struct upload_source {
+	struct object_store *store; /* borrowed, outlives the upload */
+	const char *key;            /* copied */
+	const char *etag;           /* copied; of the version meant */
+	uint64_t offset;            /* bytes */
+	uint64_t length;            /* bytes, 1..limits->part_max */
+};
+
+/*
+ * Append a range that the store copies as exactly one part: it goes out like
+ * any part, as one of max_inflight, and takes no memory.  What was appended
+ * before is cut first.  A source that is not that version any more fails the
+ * upload with -ESTALE: where limits->copy_source_match the store itself looks,
+ * else a HEAD does before the source's first copy is sent, and another one
+ * after its last was acknowledged, before Complete.  -EFBIG: no part or no room
+ * in the object is left.  -ENOMEM.
+ */
+int upload_append_copy(struct upload *up, const struct upload_source *source);
+
+/*
+ * The next part will have length bytes: it is not sent before it has them or is
+ * cut, also not when memory is short (then it is spilled).  What was appended
+ * before is cut.  length: 1..limits->part_max; only the object's last part may
+ * be below part_min.  -EFBIG: no part is left.
+ */
+int upload_expect_part(struct upload *up, uint64_t length);
+
+/* Seal the part here, and let the plan's size be that of the next one. */
+int upload_cut(struct upload *up);
+
+/*
+ * The whole content is that of a whole stored object (PLAN_WHOLE: offset 0, at
+ * most limits->copy_max bytes, not empty).  Nothing may be appended before or
+ * after; upload_finish() then sends one COPY with the described headers and
+ * settles its doubts like those of any commit.  Where the store does not look
+ * at a copy's source, it is a multipart upload of one copied part, so that the
+ * source can be compared before it counts.  0, -ENOMEM or the first failure.
+ */
+int upload_copy_whole(struct upload *up, const struct upload_source *source);
 
 struct upload_sync { /* the caller's memory until done() */
 	int status;

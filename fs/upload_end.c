@@ -95,8 +95,7 @@ void upload_keep(struct upload *up, const char *why)
 
 /* ---- one step ---- */
 
-/* A tail that was begun for a write which was then cancelled. */
-static void drop_empty_tail_locked(struct upload *up)
+void upload_drop_empty_tail_locked(struct upload *up)
 {
 	struct upload_part *part = up->tail;
 
@@ -118,7 +117,7 @@ static bool drained_locked(struct upload *up)
 	    (up->tail && up->tail->spilling))
 		return false;
 
-	drop_empty_tail_locked(up);
+	upload_drop_empty_tail_locked(up);
 	first = list_first(&up->parts, struct upload_part, link);
 	if (up->create == CREATE_NONE && (!first || first == up->tail)) {
 		up->whole = up->tail;
@@ -153,7 +152,7 @@ static enum advance decide_locked(struct upload *up)
 	if (up->status < 0)
 		return ADVANCE_NOT;
 	if (drained_locked(up)) {
-		up->stage = upload_must_check(up) ? STAGE_CHECK : STAGE_COMMIT;
+		up->stage = upload_stage_of_commit(up);
 		if (!up->target) {
 			up->describing = true;
 			return ADVANCE_DESCRIBE;
@@ -161,7 +160,7 @@ static enum advance decide_locked(struct upload *up)
 	}
 	if (up->stage == STAGE_RESTAMP)
 		return ADVANCE_RESTAMP;
-	if (up->stage >= STAGE_CHECK && up->stage <= STAGE_VERIFY)
+	if (up->stage >= STAGE_ORIGINS && up->stage <= STAGE_VERIFY)
 		return ADVANCE_STEP;
 	return ADVANCE_NOT;
 }

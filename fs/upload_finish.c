@@ -159,6 +159,8 @@ static int commit_errno(const struct upload *up, int status)
 {
 	bool condition = status == -EEXIST || status == -ESTALE;
 
+	if (up->whole_of && up->stage == STAGE_COMMIT)
+		return upload_copy_errno(status);
 	if (up->expect == UPLOAD_ABSENT && condition)
 		return up->exclusive ? -EEXIST : -ESTALE;
 	if (up->expect == UPLOAD_ETAG && (condition || status == -ENOENT))
@@ -245,7 +247,7 @@ static bool reply_proves(const struct upload *up, const struct store_req *req)
 {
 	if (req->info.etag[0] == '\0')
 		return false;
-	if (req->verb == STORE_PUT)
+	if (req->verb != STORE_MPU_COMPLETE)
 		return true;
 	return up->limits->complete_gives_etag &&
 	       etag_proves_parts(up, req->info.etag);
@@ -273,7 +275,7 @@ static void commit_done(struct store_req *req)
 		up->info = req->info;
 		up->info.size = up->size;
 	}
-	if (proven && req->verb == STORE_PUT) {
+	if (proven && req->verb != STORE_MPU_COMPLETE) {
 		upload_publish(up, 0, NULL);
 		return;
 	}
@@ -317,6 +319,24 @@ static int put_submit(struct upload *up)
 	return 0;
 }
 
+/* Send the COPY of a whole object. Lock as in upload_req_submit(). */
+static void copy_submit(struct upload *up)
+{
+	up->req = (struct store_req){
+		.verb = STORE_COPY,
+		.key = up->target->key,
+		.copy = {.source = up->whole_of->store,
+	                 .source_key = up->whole_of->key,
+	                 .source_if_match = up->whole_of->etag,
+	                 .replace_headers = true,
+	                 .headers = up->target->headers.headers},
+		.done = commit_done,
+	};
+	set_condition(up, up->limits->copy_conditions,
+	              up->limits->copy_conditions);
+	upload_req_submit(up);
+}
+
 /* Send Complete. Lock as in upload_req_submit(). */
 static void complete_submit(struct upload *up)
 {
@@ -340,6 +360,8 @@ bool upload_must_check(const struct upload *up)
 	const struct store_limits *limits = up->limits;
 	bool parts = up->create == CREATE_DONE;
 
+	if (up->expect != UPLOAD_ANY && up->whole_of)
+		return !limits->copy_conditions;
 	if (up->expect == UPLOAD_ETAG)
 		return parts ? !limits->complete_conditions
 		             : !limits->put_if_match;
@@ -347,6 +369,13 @@ bool upload_must_check(const struct upload *up)
 		return parts ? !limits->complete_conditions
 		             : !limits->put_if_none_match;
 	return false;
+}
+
+enum upload_stage upload_stage_of_commit(const struct upload *up)
+{
+	if (upload_origins_unsure_locked(up))
+		return STAGE_ORIGINS;
+	return upload_must_check(up) ? STAGE_CHECK : STAGE_COMMIT;
 }
 
 /* What a HEAD just before the commit says of the condition. */
@@ -393,12 +422,17 @@ static void check_done(struct store_req *req)
 int upload_step_locked(struct upload *up)
 {
 	switch (up->stage) {
+	case STAGE_ORIGINS:
+		upload_origins_step_locked(up);
+		return 0;
 	case STAGE_CHECK:
 		head_submit(up, check_done);
 		return 0;
 	case STAGE_COMMIT:
 		if (up->create == CREATE_DONE)
 			complete_submit(up);
+		else if (up->whole_of)
+			copy_submit(up);
 		else
 			return put_submit(up);
 		return 0;

@@ -27,7 +27,11 @@ struct upload_part *upload_tail_locked(struct upload *up)
 	part->up = up;
 	part->number = ++up->last_number;
 	part->offset = up->size;
-	part->target = upload_plan_part(&up->plan, part->number);
+	part->planned = up->expected > 0;
+	part->target = part->planned
+	                       ? up->expected
+	                       : upload_plan_part(&up->plan, part->number);
+	up->expected = 0;
 	list_append(&up->parts, &part->link);
 	up->tail = part;
 	return part;
@@ -65,7 +69,7 @@ void upload_seal_locked(struct upload *up)
 void upload_part_free(struct upload_part *part)
 {
 	struct uploads *all = part->up->all;
-	bool moved = part->sealed;
+	bool moved = part->sealed && !part->origin;
 
 	if (part->slab_count > 0)
 		pool_give(part->up->pool, POOL_WRITE, part->slabs,
@@ -157,6 +161,8 @@ int upload_read(struct upload *up, uint64_t offset, void *dst, size_t len)
 			break;
 		if (offset >= part->offset + part->size)
 			continue;
+		if (part->origin)
+			return -EBUSY;
 		if (n > part->offset + part->size - offset)
 			n = (size_t)(part->offset + part->size - offset);
 		r = part_read(part, offset - part->offset, at, n);
@@ -259,6 +265,8 @@ static void acknowledge_locked(struct upload *up, struct upload_part *part,
 	if (status == 0 && req->info.etag[0] == '\0')
 		status = err_set(&err, -EIO, "the store gave no ETag");
 	if (status < 0) {
+		if (part->origin)
+			status = upload_copy_errno(status);
 		err.code = status;
 		(void)err_wrap(&err, "part %u of '%s'", part->number,
 		               up->target->key);
@@ -307,10 +315,10 @@ static void part_done(struct store_req *req)
 static int prepare_locked(struct upload *up, struct upload_part *part)
 {
 	struct store_req *req = &part->req;
-	struct chain body;
+	struct chain body = {0};
 	int r = reserve_infos_locked(up, part->number);
 
-	if (r == 0)
+	if (r == 0 && !part->origin)
 		r = upload_part_chain(part, &body);
 	if (r < 0)
 		return r;
@@ -325,6 +333,8 @@ static int prepare_locked(struct upload *up, struct upload_part *part)
 		.done = part_done,
 		.owner = part,
 	};
+	if (part->origin)
+		upload_copy_fill_locked(part);
 	part->sent = part->size;
 	return 0;
 }
@@ -340,7 +350,8 @@ static struct upload_part *next_locked(struct upload *up)
 		struct upload_part *part =
 			container_of(node, struct upload_part, link);
 
-		if (part->flying || part->spilling)
+		if (part->flying || part->spilling ||
+		    (part->origin && part->origin->state < ORIGIN_KNOWN))
 			continue;
 		if (part->sealed ||
 		    (part == up->tail && upload_sync_wants_tail_locked(up)))

@@ -92,7 +92,7 @@ uint64_t upload_plan_reach(const struct upload_plan *plan, unsigned number,
 {
 	uint64_t sum = sum_from(plan, number);
 
-	if (sum > plan->object_max - offset)
+	if (offset > plan->object_max || sum > plan->object_max - offset)
 		return plan->object_max;
 	return offset + sum;
 }

@@ -42,6 +42,12 @@ int upload_ask_target(struct upload *up, bool stream,
 
 void upload_req_submit(struct upload *up)
 {
+	upload_req_submit_to(up, up->store);
+}
+
+void upload_req_submit_to(struct upload *up, struct object_store *store)
+{
+	up->req_store = store;
 	up->req.owner = up;
 	up->req_flying = true;
 	up->req_submitted = false;
@@ -49,13 +55,13 @@ void upload_req_submit(struct upload *up)
 	(void)upload_ref(up);
 	(void)pthread_mutex_unlock(&up->lock);
 
-	store_submit(up->store, &up->req);
+	store_submit(store, &up->req);
 
 	(void)pthread_mutex_lock(&up->lock);
 	if (up->req_submitting) {
 		up->req_submitted = true;
 		if (up->cancelled)
-			store_cancel(up->store, &up->req);
+			store_cancel(store, &up->req);
 	}
 	up->req_submitting = false;
 }
@@ -218,8 +224,8 @@ void upload_go_on(struct upload *up)
 			up->more = false;
 		}
 		tell_syncs(up);
-		while (create_next(up) || upload_parts_next(up) ||
-		       upload_advance(up))
+		while (upload_origins_next(up) || create_next(up) ||
+		       upload_parts_next(up) || upload_advance(up))
 			tell_syncs(up);
 	} while (!loop_leave(up));
 	upload_unref(up);

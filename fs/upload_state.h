@@ -5,6 +5,7 @@
  *   upload.c         birth and end, calls, failure
  *   upload_fill.c    appending: bytes into slabs
  *   upload_part.c    parts: sealed, sent, acknowledged, read back, made durable
+ *   upload_copy.c    planned parts, and those that the store copies
  *   upload_send.c    who sends; the Create
  *   upload_finish.c  the commit: conditions and doubt
  *   upload_restamp.c late metadata
@@ -16,6 +17,9 @@
  *   FILLING --- full, or no more bytes ---> SEALED --> on the wire --> gone
  *      |  \_ sync: on the wire, provisional; the slabs stay, it goes on filling
  *      +--- spill: its slabs are written to staging; it goes on filling
+ *
+ * A copied part is SEALED from birth and holds nothing: it waits for a HEAD of
+ * its origin where the store does not look at that itself.
  *
  * The newest part is up->tail while it is FILLING.  All live parts are in
  * up->parts, in order.
@@ -47,9 +51,25 @@ enum {
 	HOLD_CANCELLED, /* nobody's ever */
 };
 
+/* A version of an object that parts are copied from. */
+struct upload_origin {
+	struct list link; /* up->origins */
+	struct object_store *store;
+	char *key;
+	char etag[STORE_ETAG_MAX];
+	enum {
+		ORIGIN_NEW,   /* a HEAD must show it before its first copy */
+		ORIGIN_ASKED, /* that is on the wire */
+		ORIGIN_KNOWN, /* copies may go; another HEAD before Complete */
+		ORIGIN_SURE,  /* no HEAD is needed any more */
+	} state;
+};
+
 struct upload_part {
 	struct upload *up;
-	struct list link; /* up->parts */
+	struct list link;             /* up->parts */
+	struct upload_origin *origin; /* copied from there; NULL = sent */
+	uint64_t origin_offset;       /* bytes */
 	unsigned number;
 	uint64_t offset; /* of its first byte in the object */
 	uint64_t target; /* bytes it is to get */
@@ -60,6 +80,7 @@ struct upload_part {
 	size_t slab_count;
 	size_t slab_cap;
 	bool sealed;      /* no more bytes */
+	bool planned;     /* its size is the plan's: not sent before */
 	bool spilling;    /* a task reads the slabs */
 	bool flying;      /* on the wire */
 	bool submitted;   /* and submit() has returned: may be cancelled */
@@ -82,6 +103,7 @@ enum upload_create {
 enum upload_stage {
 	STAGE_OPEN,    /* bytes come */
 	STAGE_DRAIN,   /* finish was called: waits for what is under way */
+	STAGE_ORIGINS, /* HEAD: are they what was copied? */
 	STAGE_CHECK,   /* HEAD: is the condition met? */
 	STAGE_COMMIT,  /* PUT or Complete */
 	STAGE_VERIFY,  /* HEAD: was it applied? */
@@ -139,18 +161,23 @@ struct upload {
 	struct store_part_info *infos;  /* lock: by number - 1 */
 	size_t info_cap;                /* lock */
 	struct list syncs;              /* lock: upload_sync */
+	struct list origins;            /* lock: upload_origin */
+	struct upload_origin *whole_of; /* lock: the content is all of it */
+	struct upload_origin *asked; /* lock: a HEAD is on its way about it */
+	uint64_t expected; /* lock: bytes of the next part; 0 = by plan */
 
 	/* The one other request, and the end. */
 	bool describing;              /* lock: target is, or was, asked for */
 	struct upload_target *target; /* set once, when Create or PUT begins */
 	struct upload_target *late;   /* what STAGE_RESTAMP sends */
 	struct store_req req;
-	bool req_flying;     /* lock */
-	bool req_submitting; /* lock: inside submit(), not done */
-	bool req_submitted;  /* lock: may be cancelled */
-	bool cancelled;      /* lock: end soon */
-	bool cancel_asked;   /* lock: by uploads_cancel() */
-	bool published;      /* lock */
+	struct object_store *req_store; /* whom it was sent to */
+	bool req_flying;                /* lock */
+	bool req_submitting;            /* lock: inside submit(), not done */
+	bool req_submitted;             /* lock: may be cancelled */
+	bool cancelled;                 /* lock: end soon */
+	bool cancel_asked;              /* lock: by uploads_cancel() */
+	bool published;                 /* lock */
 	char upload_id[STORE_UPLOAD_ID_MAX]; /* set by Create */
 	struct upload_finish *finish;        /* lock; NULL = none */
 	enum upload_expect expect;           /* set by finish, likewise: */
@@ -232,6 +259,19 @@ bool upload_sync_wants_tail_locked(const struct upload *up);
 /* Move the syncs that are satisfied to ret. */
 void upload_take_syncs_locked(struct upload *up, struct list *ret);
 
+/* upload_copy.c */
+/* HEAD of the next origin that wants one before its first copy; false: none. */
+bool upload_origins_next(struct upload *up);
+/* Whether one must still be looked at before Complete. */
+bool upload_origins_unsure_locked(const struct upload *up);
+/* HEAD of such a one. Lock as in upload_req_submit(). */
+void upload_origins_step_locked(struct upload *up);
+/* The request of a copied part. */
+void upload_copy_fill_locked(struct upload_part *part);
+/* What a failed copy is for the writer. */
+int upload_copy_errno(int status);
+void upload_origins_free(struct upload *up);
+
 /* upload_send.c */
 /* Do all that can be done now: requests, syncs, the end. No lock held. */
 void upload_go_on(struct upload *up);
@@ -246,6 +286,8 @@ int upload_describe(struct upload *up, bool stream);
  * entry and on return, not in between; done() begins by upload_req_ended.
  */
 void upload_req_submit(struct upload *up);
+/* The same to another bucket's store. */
+void upload_req_submit_to(struct upload *up, struct object_store *store);
 void upload_req_ended_locked(struct upload *up);
 
 /* upload_finish.c */
@@ -253,6 +295,8 @@ void upload_req_ended_locked(struct upload *up);
 int upload_step_locked(struct upload *up);
 /* Whether the store would not look at the condition: a HEAD must. */
 bool upload_must_check(const struct upload *up);
+/* ORIGINS, CHECK or COMMIT: what comes next, all parts being there. */
+enum upload_stage upload_stage_of_commit(const struct upload *up);
 /*
  * The object is there; status < 0: its late metadata is not.  The lock is held
  * on entry, not on return; drops a reference.
@@ -264,6 +308,8 @@ void upload_publish(struct upload *up, int status, const struct err *err);
 void upload_restamp(struct upload *up);
 
 /* upload_end.c */
+/* Forget a tail that was begun for a write which was then cancelled. */
+void upload_drop_empty_tail_locked(struct upload *up);
 /* Take one step of the end; false: there is none. No lock held. */
 bool upload_advance(struct upload *up);
 

@@ -120,6 +120,7 @@ static bool can_send_locked(const struct upload *up)
 	const struct upload_part *part = up->tail;
 
 	return part->size >= up->limits->part_min && !up->plan.equal &&
+	       !part->planned &&
 	       up->short_parts < up->plan.parts_max / SHORT_PARTS_SHARE;
 }
 
@@ -295,7 +296,7 @@ static struct upload *next_to_cancel(struct uploads *all)
 		up->cancel_asked = true;
 		up->cancelled = true;
 		if (up->req_flying && up->req_submitted)
-			store_cancel(up->store, &up->req);
+			store_cancel(up->req_store, &up->req);
 		return up;
 	}
 	return NULL;

@@ -259,4 +259,34 @@ rig_fn void rig_transcript(struct rig *rig, const char *text)
 	free(transcript);
 }
 
+/* Store an object of the test file's bytes from offset 0 on. */
+rig_fn void rig_store_object(struct rig *rig, const char *key, uint64_t size,
+                             struct object_info *ret)
+{
+	uint8_t *data = malloc(size);
+
+	assert_non_null(data);
+	for (uint64_t i = 0; i < size; i++)
+		data[i] = rig_byte(i);
+	assert_int_equal(fake_store_put(rig->fake, key, data, size, NULL), 0);
+	free(data);
+	assert_int_equal(fake_store_stat(rig->fake, key, ret), 0);
+}
+
+/* Compare the transcript with text, in which @ is an ETag. */
+rig_fn void rig_transcript_of(struct rig *rig, const char *text,
+                              const char *etag)
+{
+	struct str s = {0};
+
+	for (; *text; text++) {
+		if (*text == '@')
+			str_add(&s, etag);
+		else
+			str_add_char(&s, *text);
+	}
+	rig_transcript(rig, str_text(&s));
+	str_release(&s);
+}
+
 #endif
