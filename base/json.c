@@ -133,6 +133,31 @@ const char *jval_text(const struct jval *v)
 	return json_string_value(inside(v));
 }
 
+size_t jval_count(const struct jval *array)
+{
+	return json_array_size(inside(array));
+}
+
+struct jval *jval_at(const struct jval *array, size_t index)
+{
+	return outside(json_array_get(inside(array), index));
+}
+
+struct jval *jval_new_array(void)
+{
+	return outside(json_array());
+}
+
+int jval_append(struct jval *array, struct jval *value)
+{
+	if (!json_is_array(inside(array))) {
+		jval_free(value);
+		return -EINVAL;
+	}
+	return json_array_append_new(inside(array), inside(value)) < 0 ? -ENOMEM
+	                                                               : 0;
+}
+
 struct jval *jval_new_object(void)
 {
 	return outside(json_object());
@@ -184,6 +209,11 @@ int jval_set_u64(struct jval *object, const char *name, uint64_t value)
 int jval_set_bool(struct jval *object, const char *name, bool value)
 {
 	return jval_set(object, name, outside(json_boolean(value)));
+}
+
+struct jval *jval_new_text(const char *text)
+{
+	return is_utf8(text) ? outside(json_string(text)) : NULL;
 }
 
 /* jansson's way to write: each piece goes to the text. */

@@ -45,6 +45,10 @@ void *jval_next(struct jval *object, void *iter, const char **name,
 /* The text of a string value; NULL for any other. */
 const char *jval_text(const struct jval *v);
 
+/* Items of an array: how many (0 when it is none), and one; NULL past the end. */
+size_t jval_count(const struct jval *array);
+struct jval *jval_at(const struct jval *array, size_t index);
+
 /*
  * Building; NULL when out of memory.  set replaces a member of that name and
  * returns 0, -ENOMEM, -EINVAL for text that is not UTF-8, or -ERANGE for a
@@ -56,6 +60,11 @@ int jval_set_u64(struct jval *object, const char *name, uint64_t value);
 int jval_set_bool(struct jval *object, const char *name, bool value);
 /* Takes value; NULL (a failed jval_new_object) is -ENOMEM. */
 int jval_set(struct jval *object, const char *name, struct jval *value);
+
+struct jval *jval_new_array(void);
+/* The same at the end of an array; jval_new_text is NULL for bad UTF-8 too. */
+int jval_append(struct jval *array, struct jval *value);
+struct jval *jval_new_text(const char *text);
 
 /*
  * Append on one line, without blanks or newline, members in the order they were

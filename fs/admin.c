@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* The mount's side of the control tree: buckets, names, writers, records. */
+#include "fs/admin.h"
+
+#include "base/lock.h"
+#include "call.h"
+#include "content_state.h"
+#include "core.h"
+#include "inode.h"
+#include "meta_cache.h"
+
+#include <string.h>
+
+/* ---- buckets ---- */
+
+size_t fs_bucket_count(const struct fs *fs)
+{
+	return fs->bucket_count;
+}
+
+void fs_bucket_at(const struct fs *fs, size_t index, struct fs_bucket_view *ret)
+{
+	const struct bucket *bucket = &fs->buckets[index];
+
+	*ret = (struct fs_bucket_view){
+		.name = bucket->name,
+		.store = bucket->broken ? NULL : bucket->store,
+		.broken = bucket->broken,
+		.mode = bucket->mode,
+		.number = bucket->number,
+	};
+}
+
+int fs_bucket_named(const struct fs *fs, const char *name,
+                    struct fs_bucket_view *ret)
+{
+	for (size_t i = 0; i < fs->bucket_count; i++) {
+		if (strcmp(fs->buckets[i].name, name) != 0)
+			continue;
+		fs_bucket_at(fs, i, ret);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+int fs_bucket_may(const struct fs *fs, unsigned number, bool replaces,
+                  struct err *reterr)
+{
+	return bucket_may_change(&fs->buckets[number], replaces, reterr);
+}
+
+/* ---- names ---- */
+
+void fs_name_changed(struct fs *fs, unsigned number, const char *key)
+{
+	const struct meta_name name = {number, key};
+
+	meta_cache_change(fs->cache, &name, NULL);
+}
+
+/* ---- writers ---- */
+
+/* The descriptors that can write now, each referenced; NULL-ended. */
+static struct fs_handle **writing_handles(struct contents *all)
+{
+	WITH_LOCK(&all->lock);
+	struct fs_handle **ret;
+	size_t count = 0;
+
+	list_for_each(pos, &all->handles)
+		count++;
+	ret = calloc(count + 1, sizeof(struct fs_handle *));
+	count = 0;
+	list_for_each(pos, &all->handles) {
+		struct fs_handle *handle =
+			container_of(pos, struct fs_handle, link);
+
+		if (ret && handle->writes)
+			ret[count++] = handle_ref(handle);
+	}
+	return ret;
+}
+
+/* One descriptor, as it is now. */
+static void tell_writer(struct fs_handle *handle,
+                        void (*each)(void *ctx, const struct fs_writer *writer),
+                        void *ctx)
+{
+	static const char *const states[] = {"clean", "writing", "committing",
+	                                     "failed"};
+	cleanup(freep) char *key = inode_copy_key(handle->inode);
+	struct fs_writer writer = {
+		.bucket = handle->inode->bucket->name,
+		.key = key ? key : "",
+		.pid = handle->opener.tgid,
+	};
+
+	(void)pthread_mutex_lock(&handle->content->lock);
+	writer.bytes = handle->content->size;
+	writer.state = states[handle->content->step];
+	(void)pthread_mutex_unlock(&handle->content->lock);
+	each(ctx, &writer);
+}
+
+void fs_writers_each(struct fs *fs,
+                     void (*each)(void *ctx, const struct fs_writer *writer),
+                     void *ctx)
+{
+	struct fs_handle **handles = writing_handles(fs->contents);
+
+	for (size_t i = 0; handles && handles[i]; i++) {
+		tell_writer(handles[i], each, ctx);
+		handle_unref(handles[i]);
+	}
+	free(handles);
+}
+
+/* ---- waiting ---- */
+
+void fs_hold(struct fs *fs)
+{
+	fs_pend(fs);
+}
+
+void fs_let_go(struct fs *fs)
+{
+	fs_unpend(fs);
+}
+
+/* ---- records of jobs: there is no journal without a state_dir ---- */
+
+uint64_t fs_job_record_id(struct fs *fs)
+{
+	(void)fs;
+	return 0;
+}
+
+void fs_job_record_put(struct fs *fs, uint64_t id, struct slice value)
+{
+	(void)fs, (void)id, (void)value;
+}
+
+int fs_job_record_each(struct fs *fs,
+                       int (*each)(void *ctx, uint64_t id, struct slice value),
+                       void *ctx)
+{
+	(void)fs, (void)each, (void)ctx;
+	return 0;
+}
