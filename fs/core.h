@@ -87,6 +87,8 @@ struct fs {
 	unsigned under_way;   /* lock: what fs_settle() waits for */
 	unsigned pending;     /* lock: deletes that wait for a last release */
 	unsigned failures;    /* lock: since the last fs_settle() */
+	unsigned failed_ever; /* lock: since the beginning */
+	struct list syncs;    /* lock: who waits for under_way = 0 (fs_sync) */
 	bool told_busy;       /* tell_lock: last told to parts.unsettled */
 	bool aborting;        /* lock */
 	struct list dirs;     /* lock: open directories (dir.c) */

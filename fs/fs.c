@@ -10,9 +10,11 @@
 #include "ask.h"
 #include "base/digest.h"
 #include "base/lock.h"
+#include "call.h"
 #include "content.h"
 #include "core.h"
 #include "dir.h"
+#include "fs/admin.h"
 #include "inode.h"
 #include "meta_cache.h"
 #include "notify.h"
@@ -106,6 +108,7 @@ int fs_new(const struct fs_config *config, const struct fs_parts *parts,
 	(void)pthread_cond_init(&fs->quiet, NULL);
 	list_init(&fs->dirs);
 	list_init(&fs->asks);
+	list_init(&fs->syncs);
 
 	r = make_parts(fs, config, &err);
 	if (r < 0)
@@ -120,10 +123,39 @@ void fs_set_kernel(struct fs *fs, struct fs_kernel *kernel)
 	notify_set_kernel(fs->notify, kernel);
 }
 
-/* One change of the counts, what it means to the outside, and to waiters. */
-static void count(struct fs *fs, int under_way, int pending, int status)
+/* A call that waits until nothing is under way. */
+struct sync_wait {
+	struct list link;
+	struct fs_call *call; /* slot */
+	unsigned failed_ever; /* when it began */
+};
+
+/* Answer those who waited, and free them. */
+static void end_syncs(struct fs *fs, struct list *syncs, unsigned failed_ever)
+{
+	while (!list_empty(syncs)) {
+		struct sync_wait *wait =
+			list_first(syncs, struct sync_wait, link);
+		struct fs_call *call = call_claim(fs, &wait->call);
+
+		list_remove(&wait->link);
+		if (call)
+			call_answer(call, wait->failed_ever == failed_ever
+			                          ? 0
+			                          : -EIO);
+		free(wait);
+	}
+}
+
+/*
+ * One change of the counts, and what it means to the outside and to those who
+ * block; who waits by a call is moved to syncs.
+ */
+static unsigned count_up(struct fs *fs, int under_way, int pending, int status,
+                         struct list *syncs)
 {
 	WITH_LOCK(&fs->tell_lock);
+	unsigned failed_ever;
 	bool busy;
 
 	(void)pthread_mutex_lock(&fs->lock);
@@ -131,16 +163,51 @@ static void count(struct fs *fs, int under_way, int pending, int status)
 	fs->pending += (unsigned)pending;
 	if (status < 0)
 		fs->failures++;
+	fs->failed_ever += status < 0;
+	failed_ever = fs->failed_ever;
 	busy = fs->under_way + fs->pending > 0;
-	if (fs->under_way == 0)
+	if (fs->under_way == 0) {
 		(void)pthread_cond_broadcast(&fs->quiet);
+		list_splice(syncs, &fs->syncs);
+	}
 	(void)pthread_mutex_unlock(&fs->lock);
 
 	if (busy == fs->told_busy)
-		return;
+		return failed_ever;
 	fs->told_busy = busy;
 	if (fs->parts.unsettled)
 		fs->parts.unsettled(fs->parts.ctx, busy);
+	return failed_ever;
+}
+
+static void count(struct fs *fs, int under_way, int pending, int status)
+{
+	struct list syncs;
+	unsigned failed_ever;
+
+	list_init(&syncs);
+	failed_ever = count_up(fs, under_way, pending, status, &syncs);
+	end_syncs(fs, &syncs, failed_ever);
+}
+
+void fs_sync(struct fs *fs, struct fs_call *call)
+{
+	struct sync_wait *wait = calloc(1, sizeof(*wait));
+
+	if (!wait) {
+		call_answer(call, -ENOMEM);
+		return;
+	}
+	if (!call_park(fs, call, &wait->call)) {
+		free(wait);
+		call_answer(call, -EINTR);
+		return;
+	}
+	(void)pthread_mutex_lock(&fs->lock);
+	wait->failed_ever = fs->failed_ever;
+	list_append(&fs->syncs, &wait->link);
+	(void)pthread_mutex_unlock(&fs->lock);
+	count(fs, 0, 0, 0);
 }
 
 void fs_begin(struct fs *fs)

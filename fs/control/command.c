@@ -243,8 +243,8 @@ static int check_bytes(const char *text, size_t len, struct err *reterr)
 		size_t n = str_utf8_char(text + i, len - i);
 
 		if (n == 0)
-			return err_set(reterr, -EINVAL,
-			               "byte %zu is no UTF-8", i);
+			return err_set(reterr, -EINVAL, "byte %zu is no UTF-8",
+			               i);
 		if (((unsigned char)text[i] < 0x20 && !is_blank(text[i])) ||
 		    text[i] == 0x7f)
 			return err_set(reterr, -EINVAL,
@@ -305,8 +305,8 @@ static int dump_key(const struct command *command, size_t first,
 		return -ENOMEM;
 	for (size_t i = first; r == 0 && i < command->count; i++)
 		if (strcmp(command->words[i].key, key) == 0)
-			r = jval_append(array, jval_new_text(
-						       command->words[i].value));
+			r = jval_append(array,
+			                jval_new_text(command->words[i].value));
 	return r < 0 ? r : jval_set(object, key, take(&array));
 }
 

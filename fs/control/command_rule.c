@@ -10,7 +10,7 @@
 /* 1, 0, or -EINVAL. */
 static int parse_flag(const char *text)
 {
-	static const char *const words[] = {"0", "1",   "false", "true",
+	static const char *const words[] = {"0",  "1",   "false", "true",
 	                                    "no", "yes", "off",   "on"};
 
 	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
@@ -134,8 +134,8 @@ static int check_word(const struct command_word *word,
 	return 0;
 }
 
-static const struct command_rule *
-find_rule(const struct command_rule *rules, size_t count, const char *key)
+static const struct command_rule *find_rule(const struct command_rule *rules,
+                                            size_t count, const char *key)
 {
 	for (size_t i = 0; i < count; i++)
 		if (strcmp(rules[i].key, key) == 0)
@@ -158,8 +158,8 @@ static int check_words(const struct command *command,
 			return err_set(reterr, -EINVAL, "there is no key '%s'",
 			               word->key);
 		if (!rule)
-			return err_set(reterr, -EINVAL,
-			               "'%s' is no key=value", word->value);
+			return err_set(reterr, -EINVAL, "'%s' is no key=value",
+			               word->value);
 		if (!rule->many && command_text(command, word->key, 1))
 			return err_set(reterr, -EINVAL, "'%s' is given twice",
 			               word->key[0] ? word->key

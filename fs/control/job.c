@@ -333,8 +333,8 @@ int job_wait(struct job *job, struct err *reterr)
 
 	{
 		WITH_LOCK(&jobs->lock);
-		while (job->state == JOB_QUEUED ||
-		       job->state == JOB_RUNNING || job->running)
+		while (job->state == JOB_QUEUED || job->state == JOB_RUNNING ||
+		       job->running)
 			(void)pthread_cond_wait(&jobs->changed, &jobs->lock);
 	}
 	return job_errno(job, reterr);

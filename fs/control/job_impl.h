@@ -2,7 +2,8 @@
 /*
  * Inside a job and the registry of all jobs.
  *
- *   jobs.c       the registry: start, queue, threads, control
+ *   jobs.c       the registry: start, queue, threads
+ *   job_control.c    cancel, pause, resume, retry, forget
  *   jobs_keep.c  records in the journal, and what former daemons left
  *   job.c        one job: counting, logging, waiting
  *   job_text.c   one job as JSON, for people and for the journal (pure)
@@ -73,8 +74,8 @@ struct job {
 	uint64_t window_ms;    /* rate_lock: when it began */
 	uint64_t window_bytes; /* rate_lock */
 	uint64_t window_objects;
-	uint64_t rate;         /* rate_lock: bytes a second */
-	uint64_t object_rate;  /* rate_lock: objects a second, times 1000 */
+	uint64_t rate;        /* rate_lock: bytes a second */
+	uint64_t object_rate; /* rate_lock: objects a second, times 1000 */
 
 	struct feed *progress;
 	struct feed *wait;
@@ -90,11 +91,15 @@ void job_tell_end(struct job *job);
 void job_measure(struct job *job);
 
 /* jobs_keep.c */
-void job_keep(struct job *job);  /* write its record */
+void job_keep(struct job *job);   /* write its record */
 void job_unkeep(struct job *job); /* remove it */
 
 /* jobs.c: start what may run now. */
 void jobs_schedule(struct jobs *jobs);
+/* Tell a running job to end; its wake() runs. */
+void job_cancel(struct job *job);
+/* After the run, or instead of one: outcome, record, who waits. */
+void job_finish(struct job *job, int status, const struct err *err);
 
 /* job_text.c */
 #define JOB_TS_MAX 32

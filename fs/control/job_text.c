@@ -81,8 +81,9 @@ static int set_counts(struct jval *object, struct job *job)
 /* So far and in all, of what tells best how far the job is. */
 static uint64_t how_far(const struct job *job, uint64_t *ret_total)
 {
-	enum job_count what =
-		atomic_load(&job->total[JOB_BYTES]) > 0 ? JOB_BYTES : JOB_OBJECTS;
+	enum job_count what = atomic_load(&job->total[JOB_BYTES]) > 0
+	                              ? JOB_BYTES
+	                              : JOB_OBJECTS;
 
 	*ret_total = atomic_load(&job->total[what]);
 	return atomic_load(&job->so_far[what]);

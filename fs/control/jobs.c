@@ -11,9 +11,8 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/thread.h"
-#include "job_impl.h"
-
 #include "fs/admin.h"
+#include "job_impl.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -42,8 +41,7 @@ int jobs_new(const struct jobs_config *config, struct jobs **ret,
 	return 0;
 }
 
-/* Tell a job to end; its wake() runs. */
-static void cancel_job(struct job *job)
+void job_cancel(struct job *job)
 {
 	WITH_LOCK(&job->wake_lock);
 
@@ -80,7 +78,7 @@ void jobs_free(struct jobs *jobs)
 	jobs->closing = true;
 	(void)pthread_mutex_unlock(&jobs->lock);
 	while ((job = next_running(jobs)) != NULL) {
-		cancel_job(job);
+		job_cancel(job);
 		job_unref(job);
 	}
 	(void)pthread_mutex_lock(&jobs->lock);
@@ -190,8 +188,7 @@ static void tell_waiters(struct job *job)
 	}
 }
 
-/* After the run: outcome, record, who waits. */
-static void finish(struct job *job, int status, const struct err *err)
+void job_finish(struct job *job, int status, const struct err *err)
 {
 	struct jobs *jobs = job->jobs;
 	bool keep;
@@ -235,7 +232,7 @@ static void *job_main(void *arg)
 	r = prepare_again(job, &err);
 	if (r == 0)
 		r = job->ops->run(job, &err);
-	finish(job, r, &err);
+	job_finish(job, r, &err);
 	job_unref(job);
 	jobs_schedule(jobs);
 	if (jobs->config.busy)
@@ -303,7 +300,7 @@ void jobs_schedule(struct jobs *jobs)
 			continue;
 		}
 		(void)err_set(&err, r, "no thread: %s", strerror(-r));
-		finish(job, r, &err);
+		job_finish(job, r, &err);
 		job_unref(job);
 		if (jobs->config.busy)
 			jobs->config.busy(jobs->config.ctx, false);
@@ -476,7 +473,7 @@ int jobs_start(struct jobs *jobs, const struct job_request *request,
 	return 0;
 }
 
-/* ---- looking and controlling ---- */
+/* ---- looking ---- */
 
 struct job *jobs_find(struct jobs *jobs, const char *id)
 {
@@ -514,114 +511,4 @@ void jobs_each(struct jobs *jobs, void (*each)(void *ctx, struct job *job),
 		job_unref(all[i]);
 	}
 	free(all);
-}
-
-static bool has_ended_locked(const struct job *job)
-{
-	return job->state != JOB_QUEUED && job->state != JOB_RUNNING;
-}
-
-/* cancel: of a queued job at once, else by its thread. */
-static int control_cancel_job(struct job *job, struct err *reterr)
-{
-	struct jobs *jobs = job->jobs;
-	struct err err = {0};
-	bool queued;
-
-	{
-		WITH_LOCK(&jobs->lock);
-		if (has_ended_locked(job))
-			return err_set(reterr, -EALREADY, "it has ended");
-		queued = job->state == JOB_QUEUED;
-		if (queued) {
-			atomic_store(&job->cancel, true);
-			job->state = JOB_CANCELLED;
-			jobs->queued--;
-		}
-	}
-	if (queued)
-		finish(job, -ECANCELED, &err);
-	else
-		cancel_job(job);
-	return 0;
-}
-
-static int control_pause(struct job *job, bool pause, struct err *reterr)
-{
-	struct jobs *jobs = job->jobs;
-
-	{
-		WITH_LOCK(&jobs->lock);
-		if (has_ended_locked(job))
-			return err_set(reterr, -EALREADY, "it has ended");
-		job->paused = pause;
-		(void)pthread_cond_broadcast(&jobs->changed);
-	}
-	job_tell(job);
-	jobs_schedule(jobs);
-	return 0;
-}
-
-/* retry: back to the queue with everything at its beginning. */
-static int control_retry(struct job *job, struct err *reterr)
-{
-	struct jobs *jobs = job->jobs;
-
-	{
-		WITH_LOCK(&jobs->lock);
-		if (!has_ended_locked(job) || job->running)
-			return err_set(reterr, -EBUSY, "it has not ended");
-		if (job->state == JOB_DONE)
-			return err_set(reterr, -EALREADY, "it is done");
-		job->state = JOB_QUEUED;
-		job->status = 0;
-		job->resumed = true;
-		job->ended = (struct timespec){0};
-		atomic_store(&job->cancel, false);
-		for (unsigned i = 0; i < JOB_COUNTS; i++) {
-			atomic_store(&job->so_far[i], 0);
-			atomic_store(&job->total[i], 0);
-		}
-		jobs->queued++;
-	}
-	feed_reopen(job->progress);
-	feed_reopen(job->wait);
-	job_keep(job);
-	jobs_schedule(jobs);
-	return 0;
-}
-
-static int control_forget(struct job *job, struct err *reterr)
-{
-	struct jobs *jobs = job->jobs;
-
-	{
-		WITH_LOCK(&jobs->lock);
-		if (!has_ended_locked(job) || job->running)
-			return err_set(reterr, -EBUSY, "it has not ended");
-		if (!job->listed)
-			return 0;
-		list_remove(&job->link);
-		job->listed = false;
-	}
-	job_unkeep(job);
-	job_unref(job);
-	return 0;
-}
-
-int job_control(struct job *job, const char *word, struct err *reterr)
-{
-	if (strcmp(word, "cancel") == 0)
-		return control_cancel_job(job, reterr);
-	if (strcmp(word, "pause") == 0)
-		return control_pause(job, true, reterr);
-	if (strcmp(word, "resume") == 0)
-		return control_pause(job, false, reterr);
-	if (strcmp(word, "retry") == 0)
-		return control_retry(job, reterr);
-	if (strcmp(word, "forget") == 0)
-		return control_forget(job, reterr);
-	return err_set(reterr, -EINVAL,
-	               "'%s' is not cancel, pause, resume, retry or forget",
-	               word);
 }

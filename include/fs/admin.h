@@ -50,8 +50,8 @@ void fs_name_changed(struct fs *fs, unsigned number, const char *key);
 struct fs_writer {
 	const char *bucket; /* directory */
 	const char *key;
-	int pid;        /* thread group of the last opener; 0 = not known */
-	uint64_t bytes; /* written so far */
+	int pid;           /* thread group of the last opener; 0 = not known */
+	uint64_t bytes;    /* written so far */
 	const char *state; /* "clean", "writing", "committing", "failed" */
 };
 /* Every descriptor open for writing; texts are borrowed in each(). */

@@ -64,8 +64,8 @@ enum job_count {
 
 /* A kind of job. All static. */
 struct job_ops {
-	const char *kind;                 /* "clone": file, type, porter's verb */
-	const char *help;                 /* one sentence */
+	const char *kind; /* "clone": file, type, porter's verb */
+	const char *help; /* one sentence */
 	const struct command_rule *rules; /* "id" and "sync" are known to all */
 	size_t rule_count;
 	unsigned limit; /* running at once */
@@ -149,13 +149,14 @@ void job_set_result(struct job *job, const char *text);
 /* ---- all jobs ---- */
 
 struct jobs_config {
-	struct fs *fs;                        /* borrowed */
-	const struct conf *conf;              /* borrowed; may be NULL */
-	const struct clock *clock;            /* borrowed */
-	const struct job_ops *const *kinds;   /* borrowed, NULL at the end */
-	unsigned queue_max;                   /* beyond it -EAGAIN; 0 = 1000 */
-	struct feed *events;                  /* shared; NULL = none */
-	void (*busy)(void *ctx, bool busy);   /* any job is running; may be NULL */
+	struct fs *fs;                      /* borrowed */
+	const struct conf *conf;            /* borrowed; may be NULL */
+	const struct clock *clock;          /* borrowed */
+	const struct job_ops *const *kinds; /* borrowed, NULL at the end */
+	unsigned queue_max;                 /* beyond it -EAGAIN; 0 = 1000 */
+	struct feed *events;                /* shared; NULL = none */
+	void (*busy)(void *ctx,
+	             bool busy); /* any job is running; may be NULL */
 	void *ctx;
 };
 
