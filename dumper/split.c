@@ -7,27 +7,14 @@
  *
  * The walk through rows is skip(); everything else is rare and plain.
  */
-#include "split.h"
-
-#include "decode.h"
+#include "split_inside.h"
 #include "split_words.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
-#define BUFFER_MIN    ((size_t)4 << 20)  /* bytes */
-#define BUFFER_KEPT   ((size_t)16 << 20) /* bytes; a larger one is given back */
-#define DELIMITER_MAX 16                 /* bytes, as the mysql client has it */
-#define LINE_MAX_LEN  1024               /* bytes of a line with DELIMITER */
-
-enum where {
-	BETWEEN,
-	BODY,
-	NAME,
-	LINE,
-	BLOCK
-};
+#define LINE_MAX_LEN 1024 /* bytes of a line with DELIMITER */
 
 /* What a step of the walk came to, beside negative errnos. */
 enum step {
@@ -35,237 +22,6 @@ enum step {
 	STEP_MORE,
 	STEP_STATEMENT
 };
-
-struct split {
-	size_t statement_max;
-	skip_fn *run;
-
-	uint8_t *buf;
-	size_t cap;
-	size_t start;   /* of the statement; = scan between statements */
-	size_t scan;    /* all before it is understood */
-	size_t filled;  /* bytes in buf */
-	uint64_t base;  /* offset in the text of buf[0] */
-	size_t line_at; /* lines are counted up to here */
-	uint64_t line;  /* of the byte at line_at */
-	bool ended;     /* nothing more will be fed */
-	int status;     /* first error, kept */
-	int broken;     /* told once what was fed before is used up */
-	struct err err;
-
-	struct decode decode;
-	uint8_t head[DECODE_HEAD];
-	size_t head_len;
-	bool detected;
-
-	enum where where;
-	bool in_statement;
-	unsigned exec_depth; /* executable comments that are open */
-	uint8_t name_quote;  /* of where = NAME */
-	size_t opened;      /* where string, name or comment began, if inside */
-	size_t exec_opened; /* the outermost executable comment, if inside */
-	uint64_t opened_line; /* of a comment between statements */
-	struct skip skip;
-	char delim[DELIMITER_MAX + 1];
-	size_t delim_len;
-	uint64_t number; /* of the last statement */
-	struct session_track session;
-};
-
-int split_new(const struct split_config *config, struct split **ret)
-{
-	struct split *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return -ENOMEM;
-
-	s->statement_max = config->statement_max ? config->statement_max
-	                                         : SPLIT_STATEMENT_MAX;
-	s->run = config->skip ? config->skip : skip_best();
-	s->line = 1;
-	s->delim[0] = ';';
-	s->delim_len = 1;
-	s->skip.quote = '\'';
-	*ret = s;
-	return 0;
-}
-
-void split_free(struct split *s)
-{
-	if (!s)
-		return;
-	free(s->buf);
-	free(s);
-}
-
-struct session_track *split_session(struct split *s)
-{
-	return &s->session;
-}
-
-/* Keep the first error for good. */
-static int fail(struct split *s, int code, struct err *reterr)
-{
-	s->status = code;
-	if (reterr)
-		*reterr = s->err;
-	return code;
-}
-
-/* The line of the byte at offset at of buf, at least line_at. */
-static uint64_t line_of(const struct split *s, size_t at)
-{
-	const uint8_t *p = s->buf + s->line_at;
-	const uint8_t *end = s->buf + at;
-	uint64_t line = s->line;
-
-	while (p < end && (p = memchr(p, '\n', (size_t)(end - p)))) {
-		line++;
-		p++;
-	}
-	return line;
-}
-
-/* Count the lines up to at, which will not be asked for again. */
-static void pass_lines(struct split *s, size_t at)
-{
-	s->line = line_of(s, at);
-	s->line_at = at;
-}
-
-/* Feeding */
-
-/* Let go of all before the statement. */
-static void compact(struct split *s)
-{
-	size_t gone = s->start;
-
-	if (gone == 0)
-		return;
-
-	pass_lines(s, s->line_at > gone ? s->line_at : gone);
-	memmove(s->buf, s->buf + gone, s->filled - gone);
-	s->base += gone;
-	s->start = 0;
-	s->scan -= gone;
-	s->filled -= gone;
-	s->line_at -= gone;
-	s->opened -= s->opened < gone ? s->opened : gone;
-	s->exec_opened -= s->exec_opened < gone ? s->exec_opened : gone;
-}
-
-static int resize(struct split *s, size_t cap)
-{
-	uint8_t *buf = realloc(s->buf, cap);
-
-	if (!buf)
-		return -ENOMEM;
-	s->buf = buf;
-	s->cap = cap;
-	return 0;
-}
-
-/* Room for len more bytes. */
-static int reserve(struct split *s, size_t len)
-{
-	size_t kept = s->filled - s->start;
-	size_t wanted = BUFFER_MIN;
-
-	if (s->cap - s->filled >= len && s->cap <= BUFFER_KEPT)
-		return 0;
-
-	compact(s);
-	while (wanted < kept + len)
-		wanted *= 2;
-	if (wanted > s->cap || (s->cap > BUFFER_KEPT && wanted * 4 < s->cap))
-		return resize(s, wanted);
-	return 0;
-}
-
-/* Bytes behind the byte order mark. */
-static int take_text(struct split *s, const uint8_t *data, size_t len)
-{
-	bool plain = s->decode.kind == DECODE_PLAIN;
-	int r = reserve(s, plain ? len : 2 * len + 8);
-
-	if (r < 0)
-		return err_set(&s->err, r,
-		               "no memory for a statement of "
-		               "%zu bytes",
-		               s->filled - s->start);
-	if (len > 0 && plain) {
-		memcpy(s->buf + s->filled, data, len);
-		s->filled += len;
-	} else if (len > 0) {
-		size_t n;
-
-		s->broken = decode_utf16(&s->decode, data, len,
-		                         s->buf + s->filled, &n, &s->err);
-		s->filled += n;
-	}
-	return 0;
-}
-
-/* What kind of text it is, once enough of it is there. */
-static int detect(struct split *s)
-{
-	int r = decode_detect(&s->decode, s->head, s->head_len, &s->err);
-
-	if (r < 0)
-		return r;
-	s->detected = true;
-	if (s->decode.kind == DECODE_PLAIN)
-		s->base = s->decode.mark;
-	return take_text(s, s->head + s->decode.mark,
-	                 s->head_len - s->decode.mark);
-}
-
-int split_feed(struct split *s, const void *data, size_t len,
-               struct err *reterr)
-{
-	const uint8_t *p = data;
-
-	if (s->status < 0)
-		return fail(s, s->status, reterr);
-	if (s->in_statement && s->scan - s->start > s->statement_max) {
-		(void)err_set(&s->err, -EMSGSIZE,
-		              "the statement at line %" PRIu64
-		              " is longer than "
-		              "%zu bytes",
-		              line_of(s, s->start), s->statement_max);
-		return fail(s, -EMSGSIZE, reterr);
-	}
-	while (!s->detected && len > 0) {
-		int r = 0;
-
-		s->head[s->head_len++] = *p++;
-		len--;
-		if (s->head_len == DECODE_HEAD)
-			r = detect(s);
-		if (r < 0)
-			return fail(s, r, reterr);
-	}
-	if (!s->detected || s->broken < 0)
-		return 0;
-
-	int r = take_text(s, p, len);
-
-	return r < 0 ? fail(s, r, reterr) : 0;
-}
-
-int split_end(struct split *s, struct err *reterr)
-{
-	int r = 0;
-
-	if (s->status < 0)
-		return fail(s, s->status, reterr);
-	if (!s->detected)
-		r = detect(s);
-	if (r == 0 && s->broken == 0)
-		r = decode_end(&s->decode, &s->err);
-	s->ended = true;
-	return r < 0 ? fail(s, r, reterr) : 0;
-}
 
 /* Looking ahead */
 
@@ -316,7 +72,7 @@ static enum step between_at(struct split *s, size_t scan)
 static enum step enter_comment(struct split *s, enum where where, size_t mark)
 {
 	if (!s->in_statement) {
-		pass_lines(s, s->scan);
+		split_pass_lines(s, s->scan);
 		s->opened_line = s->line;
 	}
 	s->where = where;
@@ -331,7 +87,7 @@ static enum step begin_statement(struct split *s)
 {
 	const struct sql_dialect *d = &s->session.dialect;
 
-	pass_lines(s, s->scan);
+	split_pass_lines(s, s->scan);
 	s->start = s->scan;
 	s->where = BODY;
 	s->in_statement = true;
@@ -356,7 +112,7 @@ static int new_delimiter(struct split *s, size_t word)
 	if (!nl && !s->ended && there < LINE_MAX_LEN)
 		return STEP_MORE;
 
-	pass_lines(s, s->scan);
+	split_pass_lines(s, s->scan);
 	if (len >= LINE_MAX_LEN)
 		len = 0; /* no delimiter is that long */
 	while (len > 0 && is_blank(line[0])) {
@@ -395,7 +151,7 @@ static int first_word(struct split *s)
 	const char *wrong = split_refused(text, len);
 
 	if (wrong) {
-		pass_lines(s, s->scan);
+		split_pass_lines(s, s->scan);
 		return err_set(&s->err, -EINVAL, "line %" PRIu64 ": '%.*s' %s",
 		               s->line, (int)len, text, wrong);
 	}
@@ -451,7 +207,8 @@ static int backslash(struct split *s)
 	return err_set(&s->err, -EINVAL,
 	               "line %" PRIu64 ": '\\%c' is a command of the mysql "
 	               "client, not SQL; it is not run",
-	               line_of(s, s->scan), c > ' ' && c < 0x7F ? c : ' ');
+	               split_line_of(s, s->scan),
+	               c > ' ' && c < 0x7F ? c : ' ');
 }
 
 static int between_step(struct split *s)
@@ -754,7 +511,7 @@ static int cut_off(struct split *s)
 		what = "executable comment";
 		at = s->exec_opened;
 	}
-	line = s->in_statement ? line_of(s, at) : s->opened_line;
+	line = s->in_statement ? split_line_of(s, at) : s->opened_line;
 	return err_set(&s->err, -EINVAL,
 	               "unterminated %s, opened at line %" PRIu64 ": the text "
 	               "ends before it does; it is not run",
@@ -791,5 +548,5 @@ int split_next(struct split *s, struct split_statement *ret, struct err *reterr)
 		r = cut_off(s);
 	else if (r >= 0)
 		r = r == STEP_STATEMENT;
-	return r < 0 ? fail(s, r, reterr) : r;
+	return r < 0 ? split_fail(s, r, reterr) : r;
 }
