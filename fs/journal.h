@@ -11,7 +11,10 @@
  *
  * Writes are collected by the thread "journal" and committed together with one
  * sync: done() means on disk.  A journal that cannot be written (full disk)
- * answers -ENOSPC or -EIO; what depends on it must not begin then.
+ * answers -ENOSPC or -EIO; what depends on it must not begin then.  When a
+ * batch cannot be committed, each of its writes is tried alone, so the one that
+ * is too large harms no other.  A drop nobody waits for is tried again until it
+ * is on disk; a lost note is the error of the next journal_sync().
  *
  * A mount without a state_dir (tests) has no journal: every function takes
  * NULL and then answers 0 at once, done() running before the return.
@@ -30,6 +33,7 @@
 #include <stdint.h>
 
 struct journal;
+struct metrics;
 
 enum journal_kind {
 	JOURNAL_UPLOAD = 1, /* a multipart upload (upload_record.h) */
@@ -43,6 +47,9 @@ enum journal_kind {
 struct journal_config {
 	const char *dir;   /* state_dir/journal, made when not there */
 	uint64_t size_max; /* bytes */
+	bool read_only; /* to look at what a running daemon has: journal_each()
+	                      alone; -ENOENT when there is none */
+	struct metrics *metrics; /* borrowed; may be NULL */
 };
 
 /*
@@ -65,7 +72,7 @@ struct journal_put { /* the caller's memory until done() */
 
 	/* NULL: nobody waits, the write is on disk some milliseconds later. */
 	void (*done)(struct journal_put *put);
-	int status;       /* 0, -ENOSPC, -EIO */
+	int status;       /* 0, -ENOSPC, -EIO, -ENOMEM */
 	struct list link; /* the journal's */
 };
 
@@ -77,13 +84,17 @@ void journal_note(struct journal *journal, enum journal_kind kind, uint64_t id,
                   struct slice value);
 void journal_drop(struct journal *journal, enum journal_kind kind, uint64_t id);
 
-/* Block until everything put before is on disk. Returns 0 or its error. */
+/*
+ * Block until everything put before is on disk.  Returns 0, or the first error
+ * of a note since the last call.  Not on "journal".
+ */
 int journal_sync(struct journal *journal);
 
 /*
  * Every record of a kind in the order of ids, as it is on disk; value is
  * borrowed during each().  Stops when that returns non-zero, and returns it.
- * Damaged single records are skipped, counted and logged.
+ * Damaged single records are skipped, counted and logged.  each() may put and
+ * drop.
  */
 int journal_each(struct journal *journal, enum journal_kind kind,
                  int (*each)(void *ctx, uint64_t id, struct slice value),
