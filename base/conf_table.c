@@ -225,8 +225,8 @@ const struct conf_option conf_options[] = {
 		 "by one",
 	 .cost = "sync: one request and its wait per file"},
 	{.name = "checkpoint", .type = CONF_BOOL, .preset = "on",
-	 .help = "publish a file early when its writer reads back what was "
-		 "sent and not kept; off: that read fails"},
+	 .help = "publish a file early when its writer changes what was "
+		 "sent already; off: that write fails"},
 	{.name = "temp_names", .type = CONF_TEXT, .preset = "rsync",
 	 .help = "names that are renamed before anybody needs them: rsync, "
 		 "off, or patterns separated by blanks",

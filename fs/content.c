@@ -77,6 +77,7 @@ void content_put(struct content *content)
 		return;
 
 	assert(!content->up && list_empty(&content->waits));
+	draft_unref(content->draft);
 	stored_unref(content->stored);
 	(void)pthread_mutex_destroy(&content->lock);
 	inode_unref(inode);
@@ -126,25 +127,6 @@ int content_latched_locked(const struct content *content, struct err *reterr)
 {
 	*reterr = content->err;
 	return content->status;
-}
-
-int content_unsupported_locked(struct content *content, struct err *reterr,
-                               const char *what)
-{
-	struct err err;
-
-	(void)err_set(&err, -EOPNOTSUPP,
-	              "%s is not supported yet: a file is written from its "
-	              "beginning to its end",
-	              what);
-	if (!content->warned)
-		log_warning("node %llu: %s",
-		            (unsigned long long)content->inode->nodeid,
-		            err.text);
-	content->warned = true;
-	if (reterr)
-		*reterr = err;
-	return -EOPNOTSUPP;
 }
 
 struct upload *content_latch_upload_locked(struct content *content)
@@ -345,7 +327,7 @@ bool content_busy(struct inode *inode)
 void content_abandon(struct inode *inode)
 {
 	struct content *content = content_peek(inode);
-	struct upload *up = NULL;
+	struct content_rest rest = {0};
 
 	if (!content)
 		return;
@@ -354,10 +336,10 @@ void content_abandon(struct inode *inode)
 		content->abandoned = true;
 		if (content->step == CONTENT_DIRTY && content->readers == 0) {
 			content->forgotten = content->size > 0;
-			up = take(&content->up);
+			content_give_up_locked(content, &rest);
 		}
 	}
-	content_drop_upload(content, up);
+	content_drop_rest(content, &rest);
 	content_put(content);
 }
 
@@ -380,14 +362,34 @@ int content_may_rename(struct inode *inode, struct err *reterr)
 	return r;
 }
 
-struct upload *content_truncate_locked(struct content *content)
+void content_give_up_locked(struct content *content, struct content_rest *ret)
 {
-	struct upload *up = content->up;
+	ret->up = take(&content->up);
+	ret->draft = take(&content->draft);
+}
 
-	content->up = NULL;
+void content_drop_rest(struct content *content, struct content_rest *rest)
+{
+	content_drop_upload(content, rest->up);
+	draft_unref(rest->draft);
+}
+
+void content_truncate_locked(struct content *content, struct content_rest *ret)
+{
+	content_give_up_locked(content, ret);
 	content->size = 0;
 	content->step = CONTENT_DIRTY;
-	return up;
+}
+
+bool content_waits_locked(const struct content *content)
+{
+	return content->step == CONTENT_COMMITTING ||
+	       content->step == CONTENT_CONVERTING;
+}
+
+void content_enter_locked(struct content *content)
+{
+	content->writers++;
 }
 
 /* ---- all of them ---- */
@@ -403,7 +405,7 @@ unsigned contents_writing(struct contents *contents)
 
 		WITH_LOCK(&content->lock);
 		count += content->step == CONTENT_DIRTY ||
-		         content->step == CONTENT_COMMITTING;
+		         content_waits_locked(content);
 	}
 	return count;
 }
@@ -436,6 +438,7 @@ int contents_new(struct fs *fs, struct contents **ret)
 	(void)pthread_cond_init(&all->empty, NULL);
 	list_init(&all->list);
 	list_init(&all->handles);
+	draft_gate_init(&all->gate);
 	r = uploads_new(&config, &all->uploads);
 	if (r == 0)
 		r = block_cache_new(fs->parts.pool, &all->cache);
@@ -481,6 +484,7 @@ void contents_free(struct contents *contents)
 		block_cache_settle(contents->cache);
 	block_cache_free(contents->cache);
 	uploads_free(contents->uploads);
+	draft_gate_release(&contents->gate);
 	(void)pthread_cond_destroy(&contents->empty);
 	(void)pthread_mutex_destroy(&contents->lock);
 	free(contents);

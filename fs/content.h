@@ -11,9 +11,9 @@
  *     +----------------------------------------------------- done ----------+
  *
  * CLEAN: the bytes are the stored object inode->attr.etag.  DIRTY: a new
- * object is being written; its bytes are a run from 0 (extents.c will make
- * that any mixture of clean, dirty, sent and hole ranges).  FAILED: the first
- * error is latched; write, fsync and close return it and nothing is published.
+ * object is being written: a stream, whose bytes are a run from 0 and are sent
+ * meanwhile, or a draft (draft.h), any mixture of stored ranges, changed ones
+ * and holes, which is sent at the commit.  FAILED: the first error is latched; write, fsync and close return it and nothing is published.
  *
  * Lock order: inode, content, upload, pool; none is held across submit,
  * pool_take or done().
@@ -56,9 +56,7 @@ bool content_busy(struct inode *inode);
 
 /*
  * setattr of the size; answers call (whose reply content does not fill: status
- * only).  0 and the present size always work; what needs the old bytes is
- * -EOPNOTSUPP until extents exist.  Without a handle (truncate(2)) the file is
- * committed at once.
+ * only).  Without a handle (truncate(2)) the file is committed at once.
  */
 void content_truncate(struct inode *inode, struct fs_call *call,
                       struct fs_handle *handle, uint64_t size);

@@ -28,6 +28,9 @@ struct commit {
 	struct content_wait wait;
 	struct turn turn;
 	bool has_turn;
+	struct draft *draft; /* shares: what is sent, or NULL */
+	struct draft_step step;
+	struct draft_send send;
 	struct upload_finish finish;
 };
 
@@ -35,16 +38,18 @@ static void commit_go(struct commit *commit);
 
 /* ---- the end ---- */
 
-/* Move the content on. Returns the upload to drop. */
-static struct upload *move_on_locked(struct content *content,
-                                     const struct upload_finish *finish)
+/* Move the content on; *ret is to be dropped. */
+static void move_on_locked(struct content *content,
+                           const struct upload_finish *finish,
+                           struct content_rest *ret)
 {
-	struct upload *up = content->up;
-
-	if (!finish->published)
-		return content_latch_locked(content, finish->status,
-		                            &finish->err);
-	content->up = NULL;
+	if (!finish->published) {
+		ret->draft = take(&content->draft);
+		ret->up = content_latch_locked(content, finish->status,
+		                               &finish->err);
+		return;
+	}
+	content_give_up_locked(content, ret);
 	content->step = CONTENT_CLEAN;
 	content->created = false;
 	content->exclusive = false;
@@ -53,7 +58,6 @@ static struct upload *move_on_locked(struct content *content,
 	content->base_check = 0;
 	content->late_status = finish->status;
 	content->late_err = finish->err;
-	return up;
 }
 
 /*
@@ -85,7 +89,7 @@ static void commit_end(struct commit *commit)
 {
 	struct content *content = commit->content;
 	struct fs *fs = content->all->fs;
-	struct upload *up;
+	struct content_rest rest = {0};
 	int lost = 0;
 
 	if (commit->finish.published)
@@ -96,41 +100,65 @@ static void commit_end(struct commit *commit)
 		lost = log_loss(content, &commit->finish);
 	{
 		WITH_LOCK(&content->lock);
-		up = move_on_locked(content, &commit->finish);
+		move_on_locked(content, &commit->finish, &rest);
 	}
-	content_drop_upload(content, up);
+	content_drop_rest(content, &rest);
 	content_wake(content);
 	content_settle(content);
+	draft_unref(commit->draft);
 	free(commit);
 	content_put(content);
 	fs_end(fs, lost);
 }
 
+/* As if the commit had never begun: the content is step, *rest is dropped. */
+static void commit_undo(struct commit *commit, struct content_rest *rest)
+{
+	struct content *content = commit->content;
+	struct fs *fs = content->all->fs;
+
+	turn_end(&commit->turn);
+	content_drop_rest(content, rest);
+	content_wake(content);
+	content_settle(content);
+	draft_unref(commit->draft);
+	free(commit);
+	content_put(content);
+	fs_end(fs, 0);
+}
+
 /*
  * The name was taken from the file while the commit waited: nothing is
- * published, and it is as if the commit had never begun.
+ * published.
  */
 static void commit_forget(struct commit *commit)
 {
 	struct content *content = commit->content;
-	struct fs *fs = content->all->fs;
-	struct upload *up = NULL;
+	struct content_rest rest = {0};
 
-	turn_end(&commit->turn);
 	{
 		WITH_LOCK(&content->lock);
 		content->step = CONTENT_DIRTY;
 		if (content->readers == 0) {
 			content->forgotten = content->size > 0;
-			up = take(&content->up);
+			content_give_up_locked(content, &rest);
 		}
 	}
-	content_drop_upload(content, up);
-	content_wake(content);
-	content_settle(content);
-	free(commit);
-	content_put(content);
-	fs_end(fs, 0);
+	commit_undo(commit, &rest);
+}
+
+/* The draft is what the store has: nothing is sent. */
+static void commit_nothing(struct commit *commit)
+{
+	struct content *content = commit->content;
+	struct content_rest rest = {0};
+
+	{
+		WITH_LOCK(&content->lock);
+		content_give_up_locked(content, &rest);
+		content->step = CONTENT_CLEAN;
+	}
+	commit_undo(commit, &rest);
 }
 
 /* End without having asked the store. */
@@ -182,6 +210,74 @@ static void set_expectation(struct commit *commit)
 
 /* ---- steps ---- */
 
+/* The upload to finish, made when there is none; NULL: out of memory. */
+static struct upload *commit_upload(struct content *content)
+{
+	struct upload *up = content->up; /* nobody else's while COMMITTING */
+
+	if (up)
+		return up;
+	up = content_new_upload(content);
+
+	WITH_LOCK(&content->lock);
+	content->up = up;
+	return up;
+}
+
+/* done() of sending a draft. */
+static void draft_sent(struct draft_send *send)
+{
+	struct commit *commit = container_of(send, struct commit, send);
+
+	if (send->status == -ESTALE)
+		(void)err_wrap(&send->err,
+		               "the version that was changed is gone");
+	if (send->status < 0)
+		commit_fail(commit, send->status, &send->err);
+	else
+		upload_finish(send->up, &commit->finish);
+}
+
+/* Whether the file is what the store has, attributes and all. */
+static bool is_unchanged(struct commit *commit)
+{
+	struct inode *inode = commit->content->inode;
+	bool local;
+
+	{
+		WITH_LOCK(&inode->lock);
+		local = inode->local;
+	}
+	return !local && draft_unchanged(commit->draft);
+}
+
+/* run() of a draft's step: all changes that were begun before are made. */
+static void draft_quiet(struct draft_step *step)
+{
+	struct commit *commit = container_of(step, struct commit, step);
+	struct content *content = commit->content;
+	struct upload *up;
+
+	content_repin(content, commit->draft);
+	if (is_unchanged(commit)) {
+		commit_nothing(commit);
+		return;
+	}
+	up = commit_upload(content);
+	if (!up) {
+		commit_fail(commit, -ENOMEM, NULL);
+		return;
+	}
+	commit->send.gate = &content->all->gate;
+	commit->send.draft = commit->draft;
+	commit->send.up = up;
+	commit->send.uploads = content->all->uploads;
+	commit->send.store = content->inode->bucket->store;
+	commit->send.exec = content->all->fs->parts.exec;
+	commit->send.done = draft_sent;
+	draft_send(&commit->send);
+}
+
 /* The store's own step; the turn is ours. */
 static void commit_finish(struct commit *commit)
 {
@@ -192,24 +288,23 @@ static void commit_finish(struct commit *commit)
 	set_expectation(commit);
 	{
 		WITH_LOCK(&content->lock);
-		up = content->up; /* nobody else touches it while COMMITTING */
 		abandoned = content->abandoned;
-	}
-	if (abandoned) {
-		commit_forget(commit);
-		return;
-	}
-	if (!up) {
-		up = content_new_upload(content);
-		if (!up) {
-			commit_fail(commit, -ENOMEM, NULL);
-			return;
-		}
-		WITH_LOCK(&content->lock);
-		content->up = up;
+		if (content->draft)
+			commit->draft = draft_ref(content->draft);
 	}
 	commit->finish.done = finish_done;
-	upload_finish(up, &commit->finish);
+	if (abandoned) {
+		commit_forget(commit);
+	} else if (commit->draft) {
+		commit->step.run = draft_quiet;
+		draft_do(commit->draft, &commit->step);
+	} else {
+		up = commit_upload(content);
+		if (up)
+			upload_finish(up, &commit->finish);
+		else
+			commit_fail(commit, -ENOMEM, NULL);
+	}
 }
 
 /* granted() of the turn. */
@@ -320,6 +415,7 @@ void content_commit(struct content *content)
 
 void content_settle(struct content *content)
 {
+	struct content_rest rest = {0};
 	bool revert;
 
 	{
@@ -334,7 +430,50 @@ void content_settle(struct content *content)
 			content->status = 0;
 			content->size = 0;
 		}
+		if (content->step == CONTENT_CLEAN)
+			rest.draft = take(&content->draft);
 	}
+	content_drop_rest(content, &rest);
 	if (revert)
 		inode_reverted(content->inode);
+}
+
+/*
+ * The last writer commits what is left.  Bytes of an unlinked file stay until
+ * nobody can read them any more.
+ */
+void content_leave_as(struct content *content, bool writer, bool reader)
+{
+	struct commit_facts facts = {.last = true};
+	struct content_rest rest = {0};
+	bool commit = false;
+	bool dropped;
+
+	{
+		WITH_LOCK(&content->lock);
+		content->readers -= reader;
+		content->writers -= writer;
+		content->updaters -= writer && reader;
+		facts.fresh = content->step == CONTENT_DIRTY;
+		if (content->abandoned && facts.fresh) {
+			if (content->writers == 0 && content->readers == 0)
+				content_give_up_locked(content, &rest);
+		} else if (writer && content->writers == 0) {
+			commit = commit_rule(&facts, &content->all->policy) ==
+			         COMMIT_NOW;
+		}
+		if (commit)
+			content_commit_begin_locked(content);
+	}
+	dropped = rest.up || rest.draft;
+	content_drop_rest(content, &rest);
+	if (commit)
+		content_commit(content);
+	else if (writer || dropped)
+		content_settle(content);
+}
+
+void content_leave(struct content *content)
+{
+	content_leave_as(content, true, false);
 }

@@ -4,11 +4,17 @@
  *
  *   content.c         all of them; references; waking; the naming side's hooks
  *   content_base.c    what is at the store when writing begins: a HEAD
- *   content_write.c   bytes in: write, fsync; reading back what is in buffers
+ *   content_write.c   bytes in
+ *   content_draft.c   how it becomes a draft: what can be changed anywhere
+ *   content_change.c  its size, holes
+ *   content_sync.c    fsync
+ *   content_read.c    reading what is not at the store yet
  *   content_commit.c  to the store: commit, keep, revert
- *   handle.c          descriptors: open for writing, create, flush, release
+ *   draft_send.c      a draft's bytes into an upload
+ *   handle.c          descriptors: open for writing, create, release
  *   handle_open.c     open for reading
- *   handle_read.c     read
+ *   handle_io.c       read, lseek, fallocate
+ *   handle_flush.c    flush
  *
  * A content exists while a handle or an operation refers to it (content->refs,
  * under inode->lock).  Operations that must let a commit (or the HEAD) end
@@ -27,6 +33,8 @@
 #include "commit_rule.h"
 #include "content.h"
 #include "core.h"
+#include "draft.h"
+#include "draft_send.h"
 #include "inode.h"
 #include "reader.h"
 #include "turn.h"
@@ -41,6 +49,7 @@ struct contents {
 	struct uploads *uploads;
 	struct block_cache *cache;
 	struct commit_policy policy;
+	struct draft_gate gate; /* how many drafts are sent at a time */
 
 	pthread_mutex_t lock;
 	pthread_cond_t empty; /* the last content went */
@@ -53,9 +62,13 @@ struct contents {
 enum content_step {
 	CONTENT_CLEAN,
 	CONTENT_DIRTY,
+	CONTENT_CONVERTING, /* becomes a draft; then it is what it was */
 	CONTENT_COMMITTING,
 	CONTENT_FAILED,
 };
+
+/* A write-only stream that somebody reads becomes a draft at this, in bytes. */
+#define CONTENT_STREAM_MAX (UINT64_C(1) << 20)
 
 /* What is known of the version that a commit will replace. */
 enum content_base {
@@ -84,16 +97,19 @@ struct content {
 	bool exclusive;         /* lock: by O_EXCL */
 	bool abandoned;         /* lock: unlinked; never publish it */
 	bool forgotten;         /* lock: and bytes were dropped for that */
-	bool warned;            /* lock: said once what is not supported */
-	unsigned writers;       /* lock: handles open for writing */
+	unsigned writers;       /* lock: handles open for writing, and what
+	                           must end before the file is committed */
 	unsigned readers;       /* lock: handles that can read */
+	unsigned updaters;      /* lock: handles that can do both */
 	uint64_t size;          /* lock: bytes, while not CLEAN */
-	struct upload *up;      /* lock: NULL = no byte, or nothing to write */
-	int status;             /* lock: the latched error */
-	struct err err;         /* lock: its story */
-	int late_status;        /* lock: of the last commit's late metadata */
-	struct err late_err;    /* lock: its story */
-	struct list waits;      /* lock: content_wait */
+	struct upload *up;      /* lock: a stream; NULL = no byte, or a draft */
+	struct draft *draft; /* lock: changed anywhere; NULL = a stream.  When
+	                           CLEAN: ready to be changed */
+	int status;          /* lock: the latched error */
+	struct err err;      /* lock: its story */
+	int late_status;     /* lock: of the last commit's late metadata */
+	struct err late_err; /* lock: its story */
+	struct list waits;   /* lock: content_wait */
 
 	struct fs_process opener; /* lock: who opened it for writing last */
 
@@ -128,13 +144,6 @@ struct upload *content_latch_upload_locked(struct content *content);
 /* Copy the latched error out. Returns it. */
 int content_latched_locked(const struct content *content, struct err *reterr);
 
-/*
- * Say once per content in the log what cannot be done yet, and fill *reterr.
- * Returns -EOPNOTSUPP.
- */
-int content_unsupported_locked(struct content *content, struct err *reterr,
-                               const char *what);
-
 /* The version that reads go to now, shared; NULL: none, or no memory. */
 struct stored *content_stored(struct content *content);
 
@@ -148,18 +157,103 @@ void content_keep_upload(struct content *content, struct upload *up,
 /* An upload for the content as it is now, or NULL. */
 struct upload *content_new_upload(struct content *content);
 
-/* An empty new object begins; the upload to free comes back. */
-struct upload *content_truncate_locked(struct content *content);
+/* What a content has given up, to be dropped without its lock. */
+struct content_rest {
+	struct upload *up;
+	struct draft *draft;
+};
+void content_drop_rest(struct content *content, struct content_rest *rest);
+
+/* Give up all bytes that are not at the store. */
+void content_give_up_locked(struct content *content, struct content_rest *ret);
+
+/* An empty new object begins; *ret is to be dropped. */
+void content_truncate_locked(struct content *content, struct content_rest *ret);
+
+/* Whether operations must wait in content->waits now. */
+bool content_waits_locked(const struct content *content);
+
+/*
+ * Become a writer that is no descriptor, so that the file is not committed and
+ * forgotten before something has ended; and cease to be one: the last writer
+ * commits what is left. Hold no lock for the latter.
+ */
+void content_enter_locked(struct content *content);
+void content_leave(struct content *content);
+
+/* The same for a descriptor that goes. */
+void content_leave_as(struct content *content, bool writer, bool reader);
 
 /* content_base.c */
 /* Ask the store what is there, unless that is known. No lock held. */
 void content_ask_base(struct content *content);
 
 /* content_write.c */
+struct content_write {
+	uint64_t offset; /* bytes */
+	bool append;     /* at the end, wherever that is */
+	struct slice data;
+};
 void content_write(struct content *content, struct fs_call *call,
-                   uint64_t offset, struct slice data);
+                   const struct content_write *write);
+
+/* content_draft.c */
+/*
+ * An operation that changes a file at any place, for which the content must be
+ * a draft.  Zero it, set wait.go (which runs the operation from its beginning)
+ * and content.
+ */
+struct content_edit {
+	struct content_wait wait;
+	struct content *content; /* the operation's */
+
+	/* Inside. */
+	struct task task;
+	bool was_dirty;
+	int status; /* of a conversion of its own that failed */
+	struct err err;
+};
+
+enum edit {
+	EDIT_READY, /* content->draft is there */
+	EDIT_WAIT,  /* wait.go() will run */
+	EDIT_ASK,   /* the same, after content_edit_go() */
+	EDIT_COMMIT,
+	EDIT_CONVERT,
+	EDIT_REFUSED, /* reterr->code */
+};
+enum edit content_edit_locked(struct content_edit *edit, struct err *reterr);
+/* What content_edit_locked() began, without the lock. */
+void content_edit_go(struct content_edit *edit, enum edit what);
+
+/* Whether a step may go on: the draft still is the content's, and DIRTY. */
+bool content_edits(struct content *content, struct draft *draft);
+/* A step has changed the draft: what the content and the inode are to know. */
+void content_edited(struct content *content, struct draft *draft);
+/*
+ * Whether the file may get so long that its end is at end, when bytes are put
+ * at offset: 0, or -EFBIG with the figure (the store's largest object,
+ * sparse_max of zeros).
+ */
+int content_may_reach(struct content *content, struct draft *draft,
+                      uint64_t offset, uint64_t end, struct err *reterr);
+/* The inode's version moved by our own doing: so does the draft's source. */
+void content_repin(struct content *content, struct draft *draft);
+
+/* content_change.c */
+struct content_range {
+	int mode; /* fallocate(2)'s */
+	uint64_t offset;
+	uint64_t length;
+};
+void content_allocate(struct content *content, struct fs_call *call,
+                      const struct content_range *range);
+
+/* content_sync.c */
 void content_fsync(struct content *content, struct fs_call *call);
-/* A read of what is not at the store yet; DIRTY. */
+
+/* content_read.c */
+/* A read of a stream that is not at the store yet; DIRTY. */
 void content_read_back(struct content *content, struct fs_call *call,
                        uint64_t offset, size_t size);
 
@@ -181,6 +275,7 @@ struct fs_handle {
 	atomic_uint refs;        /* the kernel's one, and operations */
 	bool writes;
 	bool reads;
+	bool appends;        /* O_APPEND */
 	bool wants_entry;    /* of a create: the answer has the entry too */
 	atomic_bool counted; /* in content->writers */
 	atomic_bool closed;

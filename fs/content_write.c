@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bytes in: write, truncate, fsync, and reading back what is still in buffers.
+ * Bytes in.
  *
- * A write is admitted under the content's lock, which also puts it into the
+ * What continues a stream goes into its upload; any other place is written in
+ * the draft that the content becomes for it (content_draft.c), in a step on the
+ * executor.  A write to a stream is admitted under the content's lock, which also puts it into the
  * upload's queue, so that two writers cannot change places; it is copied
  * without any lock and answered when its last byte is in a slab.  One that
  * waits for memory can be interrupted as long as nothing of it was taken: then
@@ -10,6 +12,7 @@
  */
 #include "base/str.h"
 #include "content_state.h"
+#include "notify.h"
 
 #include <assert.h>
 #include <string.h>
@@ -19,9 +22,13 @@
 struct write_op {
 	struct fs_call *slot;
 	struct content *content; /* shares */
-	struct content_wait wait;
+	struct content_edit edit;
 	struct upload_write write;
+	struct draft *draft; /* shares: the one to write to */
+	struct draft_step step;
 	uint64_t offset;
+	uint64_t asked; /* the caller's offset */
+	bool append;
 	bool dropped; /* into nothing: the file is unlinked */
 };
 
@@ -29,6 +36,8 @@ enum admit {
 	ADMIT_QUEUED,
 	ADMIT_WAIT,   /* for the end of a commit */
 	ADMIT_UPLOAD, /* an upload is needed first */
+	ADMIT_EDIT,   /* it becomes a draft first */
+	ADMIT_DRAFT,  /* op->draft: do op->step */
 	ADMIT_DROP,   /* of an unlinked file: taken and forgotten */
 	ADMIT_REFUSE,
 };
@@ -37,6 +46,7 @@ static void write_free(struct write_op *op)
 {
 	struct content *content = op->content;
 
+	draft_unref(op->draft);
 	free(op);
 	content_put(content);
 }
@@ -81,31 +91,19 @@ static void free_reaped(struct list *reaped)
 	}
 }
 
-/* Whether the place of a write is one that can be written now. */
-static int check_place_locked(struct content *content,
-                              const struct write_op *op, uint64_t stored_size,
-                              struct err *reterr)
+/* Whether a write goes on where a stream ends, and it may stay one. */
+static bool streams_locked(const struct content *content,
+                           const struct write_op *op, uint64_t size)
 {
-	uint64_t size =
-		content->step == CONTENT_CLEAN ? stored_size : content->size;
-	uint64_t end;
+	uint64_t end = op->offset + op->write.data.len;
 
-	if (__builtin_add_overflow(op->offset, op->write.data.len, &end))
-		return err_set(reterr, -EFBIG, "offsets end at 2^64");
+	if (content->draft || op->offset != size)
+		return false;
 	if (content->step == CONTENT_CLEAN && size > 0)
-		return content_unsupported_locked(
-			content, reterr,
-			op->offset >= size
-				? "appending to a stored file"
-				: "changing a part of a stored file");
-	if (op->offset < size)
-		return content_unsupported_locked(content, reterr,
-		                                  "writing over bytes that "
-		                                  "were written before");
-	if (op->offset > size)
-		return content_unsupported_locked(content, reterr,
-		                                  "leaving a hole");
-	return 0;
+		return false;
+	/* Who can read it may want any byte back. */
+	return content->updaters == 0 || end <= CONTENT_STREAM_MAX ||
+	       (content->up && upload_started(content->up));
 }
 
 /* Whether the bytes still fit into an object of this store. */
@@ -123,32 +121,15 @@ static int check_reach(struct upload *up, const struct write_op *op,
 	               (unsigned long long)end, (unsigned long long)reach);
 }
 
-/* Admit a write, or say what is in its way. */
-static enum admit admit_locked(struct content *content, struct write_op *op,
-                               uint64_t stored_size, struct err *reterr)
+/* Admit a write to a stream. */
+static enum admit admit_stream_locked(struct content *content,
+                                      struct write_op *op, struct err *reterr)
 {
 	int r;
 
-	if (content->step == CONTENT_COMMITTING) {
-		list_append(&content->waits, &op->wait.link);
-		return ADMIT_WAIT;
-	}
-	if (content->step == CONTENT_FAILED) {
-		(void)content_latched_locked(content, reterr);
-		reterr->code = content->status;
-		return ADMIT_REFUSE;
-	}
-	if (content->abandoned &&
-	    (content->forgotten || content->readers == 0)) {
-		content->forgotten = true;
-		return ADMIT_DROP;
-	}
-
-	r = check_place_locked(content, op, stored_size, reterr);
-	if (r == 0 && !content->up)
+	if (!content->up)
 		return ADMIT_UPLOAD;
-	if (r == 0)
-		r = check_reach(content->up, op, reterr);
+	r = check_reach(content->up, op, reterr);
 	if (r < 0) {
 		reterr->code = r;
 		return ADMIT_REFUSE;
@@ -162,6 +143,49 @@ static enum admit admit_locked(struct content *content, struct write_op *op,
 	}
 	content->size += op->write.data.len;
 	return ADMIT_QUEUED;
+}
+
+/* Admit a write, or say what is in its way; *ret_edit is of ADMIT_EDIT. */
+static enum admit admit_locked(struct content *content, struct write_op *op,
+                               uint64_t stored_size, enum edit *ret_edit,
+                               struct err *reterr)
+{
+	uint64_t size =
+		content->step == CONTENT_CLEAN ? stored_size : content->size;
+
+	if (content_waits_locked(content)) {
+		list_append(&content->waits, &op->edit.wait.link);
+		return ADMIT_WAIT;
+	}
+	if (content->step == CONTENT_FAILED) {
+		(void)content_latched_locked(content, reterr);
+		reterr->code = content->status;
+		return ADMIT_REFUSE;
+	}
+	if (content->abandoned &&
+	    (content->forgotten || content->readers == 0)) {
+		content->forgotten = true;
+		return ADMIT_DROP;
+	}
+	if (op->append)
+		op->offset = size;
+	if (op->write.data.len > INT64_MAX ||
+	    op->offset > INT64_MAX - op->write.data.len) {
+		(void)err_set(reterr, -EFBIG, "offsets end at 2^63");
+		return ADMIT_REFUSE;
+	}
+	if (streams_locked(content, op, size))
+		return admit_stream_locked(content, op, reterr);
+
+	*ret_edit = content_edit_locked(&op->edit, reterr);
+	if (*ret_edit == EDIT_REFUSED)
+		return ADMIT_REFUSE;
+	if (*ret_edit != EDIT_READY)
+		return ADMIT_EDIT;
+	content->step = CONTENT_DIRTY;
+	draft_unref(op->draft);
+	op->draft = draft_ref(content->draft);
+	return ADMIT_DRAFT;
 }
 
 /* Give the content an upload, unless somebody else just did. */
@@ -203,11 +227,39 @@ static uint64_t stored_size(struct content *content)
 	return content->inode->attr.size;
 }
 
+/* Do what the admission came to; op may be gone afterwards. */
+static void write_admitted(struct write_op *op, enum admit admit,
+                           enum edit edit, const struct err *err)
+{
+	switch (admit) {
+	case ADMIT_WAIT:
+	case ADMIT_QUEUED: /* the caller pumps */
+		break;
+	case ADMIT_DRAFT:
+		draft_do(op->draft, &op->step);
+		break;
+	case ADMIT_EDIT:
+		content_edit_go(&op->edit, edit);
+		break;
+	case ADMIT_DROP:
+		op->dropped = true;
+		write_end(op, 0, NULL);
+		break;
+	case ADMIT_UPLOAD:
+		write_end(op, -ENOMEM, NULL);
+		break;
+	case ADMIT_REFUSE:
+		write_fail(op, err->code, err);
+		break;
+	}
+}
+
 /* Run a write from its beginning. */
 static void write_go(struct write_op *op)
 {
 	struct content *content = op->content;
 	uint64_t size = stored_size(content);
+	enum edit edit = EDIT_READY;
 	struct err err = {0};
 	struct list reaped;
 	struct upload *up;
@@ -219,7 +271,7 @@ static void write_go(struct write_op *op)
 		{
 			WITH_LOCK(&content->lock);
 			reap_locked(content, &reaped);
-			admit = admit_locked(content, op, size, &err);
+			admit = admit_locked(content, op, size, &edit, &err);
 			up = content->up;
 			if (admit == ADMIT_QUEUED)
 				upload_hold(up);
@@ -229,30 +281,56 @@ static void write_go(struct write_op *op)
 	} while (admit == ADMIT_UPLOAD && r == 0);
 	free_reaped(&reaped);
 
-	switch (admit) {
-	case ADMIT_QUEUED:
+	write_admitted(op, admit, edit, &err);
+	if (admit == ADMIT_QUEUED) {
 		upload_pump(up);
 		upload_let_go(up);
-		break;
-	case ADMIT_WAIT:
-		break;
-	case ADMIT_DROP:
-		op->dropped = true;
-		write_end(op, 0, NULL);
-		break;
-	case ADMIT_UPLOAD:
-		write_end(op, r, NULL);
-		break;
-	case ADMIT_REFUSE:
-		write_fail(op, err.code, &err);
-		break;
 	}
 }
 
-/* go() of a write that waited for a commit. */
+/* go() of a write that waited. */
 static void write_again(struct content_wait *wait)
 {
-	write_go(container_of(wait, struct write_op, wait));
+	write_go(container_of(wait, struct write_op, edit.wait));
+}
+
+/* Tell the kernel when bytes went elsewhere than it thinks. */
+static void tell_moved(struct write_op *op)
+{
+	struct inode *inode = op->content->inode;
+
+	if (op->offset != op->asked)
+		notify_inode(inode->bucket->fs->notify, inode->nodeid);
+}
+
+/* run() of a write's step. */
+static void write_step(struct draft_step *step)
+{
+	struct write_op *op = container_of(step, struct write_op, step);
+	struct content *content = op->content;
+	struct err err = {0};
+	int r;
+
+	if (!content_edits(content, op->draft)) {
+		write_go(op); /* committed or truncated meanwhile */
+		return;
+	}
+	if (!upload_write_take(&op->write)) {
+		write_free(op); /* interrupted, and answered */
+		return;
+	}
+	if (op->append)
+		op->offset = draft_size(op->draft);
+	r = content_may_reach(content, op->draft, op->offset,
+	                      op->offset + op->write.data.len, &err);
+	if (r == 0)
+		r = draft_write(op->draft, op->offset, op->write.data, &err);
+	if (r == 0) {
+		op->write.copied = op->write.data.len;
+		content_edited(content, op->draft);
+		tell_moved(op);
+	}
+	write_end(op, r, &err);
 }
 
 /* A cancelled write reaches its turn: others may stand behind it. */
@@ -280,16 +358,19 @@ static void write_copied(struct upload_write *write)
 	struct upload *up = NULL;
 	struct err err = {0};
 	uint64_t size = 0;
+	bool waited = false;
 	bool gone = false;
 
 	if (write->status == -EINTR) {
 		(void)write_undo(op, &up);
 		content_drop_upload(content, up);
+		content_wake(content); /* who waits until all is copied */
 		write_end(op, -EINTR, NULL);
 		return;
 	}
 	{
 		WITH_LOCK(&content->lock);
+		waited = !list_empty(&content->waits);
 		size = content->size;
 		if (content->up)
 			(void)upload_status(content->up, &err);
@@ -304,7 +385,12 @@ static void write_copied(struct upload_write *write)
 		write_fail(op, write->status, &err);
 	} else {
 		inode_changed(content->inode, size);
+		tell_moved(op);
+		(void)content_ref(content);
 		write_end(op, 0, NULL);
+		if (waited)
+			content_wake(content);
+		content_put(content);
 	}
 }
 
@@ -325,7 +411,7 @@ static void write_cancel(struct fs_call *call)
 }
 
 void content_write(struct content *content, struct fs_call *call,
-                   uint64_t offset, struct slice data)
+                   const struct content_write *write)
 {
 	struct write_op *op = calloc(1, sizeof(*op));
 
@@ -334,141 +420,18 @@ void content_write(struct content *content, struct fs_call *call,
 		return;
 	}
 	op->content = content_ref(content);
-	op->offset = offset;
-	op->write.data = data;
+	op->edit.content = content;
+	op->edit.wait.go = write_again;
+	op->offset = write->offset;
+	op->asked = write->offset;
+	op->append = write->append;
+	op->write.data = write->data;
 	op->write.done = write_copied;
-	op->wait.go = write_again;
+	op->step.run = write_step;
 	if (call_park_with(content->all->fs, call, &op->slot, write_cancel)) {
 		write_go(op);
 		return;
 	}
 	write_free(op);
 	call_answer(call, -EINTR);
-}
-
-/* ---- fsync ---- */
-
-struct sync_op {
-	struct fs_call *slot;
-	struct content *content; /* shares */
-	struct content_wait wait;
-	struct upload_sync sync;
-};
-
-/* Answer and free. */
-static void sync_end(struct sync_op *op, int status, const struct err *err)
-{
-	struct content *content = op->content;
-	struct fs_call *call = call_claim(content->all->fs, &op->slot);
-	struct err story = err ? *err : (struct err){0};
-
-	free(op);
-	content_put(content);
-	if (call)
-		call_fail(call, status, &story);
-}
-
-/* done() of the upload's sync. */
-static void sync_done(struct upload_sync *sync)
-{
-	struct sync_op *op = container_of(sync, struct sync_op, sync);
-	struct content *content = op->content;
-	struct upload *up = NULL;
-
-	if (sync->status < 0) {
-		WITH_LOCK(&content->lock);
-		up = content_latch_upload_locked(content);
-	}
-	content_drop_upload(content, up);
-	sync_end(op, sync->status, &sync->err);
-}
-
-/* Run an fsync from its beginning. */
-static void sync_go(struct content_wait *wait)
-{
-	struct sync_op *op = container_of(wait, struct sync_op, wait);
-	struct content *content = op->content;
-	struct upload *up = NULL;
-	struct err err = {0};
-	int status = 0;
-
-	{
-		WITH_LOCK(&content->lock);
-		if (content->step == CONTENT_COMMITTING) {
-			list_append(&content->waits, &op->wait.link);
-			return;
-		}
-		if (content->step == CONTENT_FAILED)
-			status = content_latched_locked(content, &err);
-		else if (content->step == CONTENT_DIRTY && content->up)
-			up = content->up;
-		if (up)
-			upload_hold(up);
-	}
-	if (!up) {
-		sync_end(op, status, &err);
-		return;
-	}
-	op->sync.done = sync_done;
-	upload_sync(up, &op->sync);
-	upload_let_go(up);
-}
-
-void content_fsync(struct content *content, struct fs_call *call)
-{
-	struct sync_op *op = calloc(1, sizeof(*op));
-
-	if (!op) {
-		call_answer(call, -ENOMEM);
-		return;
-	}
-	op->content = content_ref(content);
-	op->wait.go = sync_go;
-	if (call_park(content->all->fs, call, &op->slot)) {
-		sync_go(&op->wait);
-		return;
-	}
-	free(op);
-	content_put(content);
-	call_answer(call, -EINTR);
-}
-
-/* ---- reading back ---- */
-
-void content_read_back(struct content *content, struct fs_call *call,
-                       uint64_t offset, size_t size)
-{
-	cleanup(freep) uint8_t *bytes = NULL;
-	struct slice slice = {0};
-	int r = 0;
-
-	{
-		WITH_LOCK(&content->lock);
-		/* Writes that have not ended are not there yet. */
-		uint64_t end = content->up ? upload_size(content->up) : 0;
-
-		if (content->forgotten)
-			r = err_set(&call->err, -EIO,
-			            "these bytes were dropped when the file "
-			            "was deleted: nobody could read them then");
-		if (offset >= end)
-			size = 0;
-		else if (size > end - offset)
-			size = (size_t)(end - offset);
-		if (r == 0 && size > 0) {
-			bytes = malloc(size);
-			r = bytes ? 0 : -ENOMEM;
-		}
-		if (r == 0 && size > 0)
-			r = upload_read(content->up, offset, bytes, size);
-		if (r == -EBUSY)
-			(void)err_set(&call->err, r,
-			              "these bytes were sent already; they can "
-			              "be read when the file is closed");
-	}
-	slice.data = bytes;
-	slice.len = size;
-	call->data.slices = &slice;
-	call->data.count = r == 0 && size > 0 ? 1 : 0;
-	call_answer(call, r);
 }

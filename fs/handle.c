@@ -33,6 +33,7 @@ int handle_new(struct inode *inode, int flags, struct fs_handle **ret)
 	handle->inode = inode_ref(inode);
 	handle->writes = mode == O_WRONLY || mode == O_RDWR;
 	handle->reads = mode != O_WRONLY;
+	handle->appends = flags & O_APPEND;
 	atomic_init(&handle->refs, 1);
 	reader_init(&handle->reader, all->fs->config.read_ahead_max);
 	(void)pthread_mutex_init(&handle->lock, NULL);
@@ -86,40 +87,6 @@ static void end_reading(struct fs_handle *handle)
 	stored_unref(stored);
 }
 
-/*
- * The last writer commits what is left.  Bytes of an unlinked file stay until
- * nobody can read them any more.
- */
-static void leave(struct fs_handle *handle)
-{
-	struct content *content = handle->content;
-	struct upload *up = NULL;
-	struct commit_facts facts = {.last = true};
-	bool writer = atomic_load(&handle->counted);
-	bool commit = false;
-
-	{
-		WITH_LOCK(&content->lock);
-		content->readers -= handle->reads;
-		content->writers -= writer;
-		facts.fresh = content->step == CONTENT_DIRTY;
-		if (content->abandoned && facts.fresh) {
-			if (content->writers == 0 && content->readers == 0)
-				up = take(&content->up);
-		} else if (writer && content->writers == 0) {
-			commit = commit_rule(&facts, &content->all->policy) ==
-			         COMMIT_NOW;
-		}
-		if (commit)
-			content_commit_begin_locked(content);
-	}
-	content_drop_upload(content, up);
-	if (commit)
-		content_commit(content);
-	else if (writer || up)
-		content_settle(content);
-}
-
 void handle_close(struct fs_handle *handle)
 {
 	struct contents *all = handle->all;
@@ -131,7 +98,8 @@ void handle_close(struct fs_handle *handle)
 		list_remove(&handle->link);
 	}
 	end_reading(handle);
-	leave(handle);
+	content_leave_as(handle->content, atomic_load(&handle->counted),
+	                 handle->reads);
 	handle_unref(handle);
 }
 
@@ -190,17 +158,19 @@ void handle_answer_open(struct fs_call *call, struct fs_handle *handle)
 {
 	struct content *content = handle->content;
 	bool clean;
+	bool draft;
 
 	{
 		WITH_LOCK(&content->lock);
 		clean = content->step == CONTENT_CLEAN;
+		draft = content->draft || content->updaters > 0;
 	}
 	/*
-	 * What is being written is read from our buffers, not from pages; and
-	 * pages that could be mapped for writing would hold bytes that were
-	 * refused.
+	 * Who only writes needs no pages.  A stream that others write grows
+	 * beside them: its readers come to us.  Everybody else shares pages, so
+	 * that a file can be mapped, for writing too.
 	 */
-	call->direct_io = handle->writes || !clean;
+	call->direct_io = handle->writes ? !handle->reads : (!clean && !draft);
 	call->keep_cache =
 		handle->reads && clean && pages_are_right(handle->inode);
 	call->handle = handle;
@@ -234,7 +204,8 @@ static void open_fail(struct open_op *op, struct fs_call *call, int status,
 /* Become a writer. */
 static void enter_locked(struct content *content, struct fs_handle *handle)
 {
-	content->writers++;
+	content_enter_locked(content);
+	content->updaters += handle->reads;
 	content->opener = handle->opener;
 	atomic_store(&handle->counted, true);
 }
@@ -280,11 +251,11 @@ static void open_hear(struct open_op *op)
 
 /* Begin an empty object in place of what was there. */
 static void open_truncate(struct open_op *op, struct fs_call *call,
-                          struct upload *up)
+                          struct content_rest *rest)
 {
 	struct content *content = op->handle->content;
 
-	content_drop_upload(content, up);
+	content_drop_rest(content, rest);
 	inode_changed(op->handle->inode, 0);
 	content_ask_base(content);
 	handle_answer_open(call, op->handle);
@@ -297,7 +268,7 @@ static void open_go(struct content_wait *wait)
 	struct open_op *op = container_of(wait, struct open_op, wait);
 	struct content *content = op->handle->content;
 	struct fs_call *call = NULL;
-	struct upload *up = NULL;
+	struct content_rest rest = {0};
 	struct err err = {0};
 	bool hear = false;
 	int status = 0;
@@ -308,7 +279,7 @@ static void open_go(struct content_wait *wait)
 	}
 	{
 		WITH_LOCK(&content->lock);
-		if (content->step == CONTENT_COMMITTING) {
+		if (content_waits_locked(content)) {
 			list_append(&content->waits, &op->wait.link);
 			return;
 		}
@@ -323,7 +294,7 @@ static void open_go(struct content_wait *wait)
 			enter_locked(content, op->handle);
 			hear = must_hear_locked(op);
 			if (op->truncates)
-				up = content_truncate_locked(content);
+				content_truncate_locked(content, &rest);
 		}
 	}
 	if (status < 0) {
@@ -332,7 +303,7 @@ static void open_go(struct content_wait *wait)
 		return;
 	}
 	if (op->truncates) {
-		open_truncate(op, call, up);
+		open_truncate(op, call, &rest);
 		return;
 	}
 	op->entered = true;

@@ -87,6 +87,8 @@ static enum flush look_locked(struct flush_op *op, struct err *reterr)
 	struct content *content = op->handle->content;
 
 	switch (content->step) {
+	case CONTENT_CONVERTING:
+		return FLUSH_WAIT;
 	case CONTENT_COMMITTING:
 		op->committed = true;
 		return FLUSH_WAIT;
@@ -176,7 +178,7 @@ static bool wait_for_commit(struct flush_op *op)
 	struct content *content = op->handle->content;
 
 	WITH_LOCK(&content->lock);
-	if (content->step != CONTENT_COMMITTING)
+	if (!content_waits_locked(content))
 		return false;
 	list_append(&content->waits, &op->wait.link);
 	return true;

@@ -2,7 +2,6 @@
 /* What is done with an open descriptor: read, write, sync, and the rest. */
 #include "content_state.h"
 
-#include <linux/falloc.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -16,7 +15,9 @@ struct read_op {
 	struct fs_handle *handle; /* shares */
 	struct content_wait wait;
 	struct reader_read read;
-	struct stale *stale; /* when the version was gone */
+	struct draft *draft; /* shares: what is read, or NULL */
+	struct draft_gather gather;
+	uint8_t *buffer; /* of the gather */
 	uint64_t offset;
 	size_t size;
 	unsigned tries;
@@ -34,6 +35,8 @@ static void read_free(struct read_op *op)
 {
 	struct fs_handle *handle = op->handle;
 
+	draft_unref(op->draft);
+	free(op->buffer);
 	free(op);
 	handle_unref(handle);
 }
@@ -106,24 +109,90 @@ static void read_done(struct reader_read *read)
 	read_free(op);
 }
 
-/* Read the stored version. */
-static void read_stored(struct read_op *op)
+/* Read of a stored version, which stays until this returns. */
+static void read_from(struct read_op *op, struct stored *stored,
+                      uint64_t offset, size_t size)
 {
 	struct fs_handle *handle = op->handle;
-	struct stored *stored = handle_stored(handle);
 
-	if (!stored) {
-		read_fail(op, -ESTALE, NULL);
-		return;
-	}
-	op->read.offset = op->offset;
-	op->read.size = op->size;
+	op->read.offset = offset;
+	op->read.size = size;
 	op->read.done = read_done;
 	/* The answer frees op; RELEASE may come before the reader is back. */
 	(void)handle_ref(handle);
 	reader_read(&handle->reader, stored, &op->read);
 	stored_unref(stored);
 	handle_unref(handle);
+}
+
+/* Read the stored version. */
+static void read_stored(struct read_op *op)
+{
+	struct stored *stored = handle_stored(op->handle);
+
+	if (stored)
+		read_from(op, stored, op->offset, op->size);
+	else
+		read_fail(op, -ESTALE, NULL);
+}
+
+/* ---- read of a draft ---- */
+
+/* done() of a gather. */
+static void gather_done(struct draft_gather *gather)
+{
+	struct read_op *op = container_of(gather, struct read_op, gather);
+	struct slice slice = {op->buffer, gather->got};
+	struct stored *base;
+	struct fs_call *call;
+
+	if (gather->status == -ESTALE) {
+		base = draft_base(op->draft);
+		read_stale(op, base ? base->etag : "");
+		stored_unref(base);
+		return;
+	}
+	if (gather->status < 0) {
+		read_fail(op, gather->status, &gather->err);
+		return;
+	}
+	call = call_claim(op->handle->all->fs, &op->slot);
+	if (call) {
+		call->data = (struct chain){&slice, gather->got > 0};
+		call_answer(call, 0);
+	}
+	read_free(op);
+}
+
+/* Read the draft: of one object without a copy, else collected. */
+static void read_draft(struct read_op *op)
+{
+	struct fs_handle *handle = op->handle;
+	struct stored *stored;
+	uint64_t offset;
+	size_t size;
+
+	if (op->tries > 0)
+		content_repin(handle->content, op->draft);
+	stored = draft_clean_range(op->draft, op->offset, op->size, &offset,
+	                           &size);
+	if (stored) {
+		read_from(op, stored, offset, size);
+		return;
+	}
+	if (!op->buffer)
+		op->buffer = malloc(op->size ? op->size : 1);
+	if (!op->buffer) {
+		read_fail(op, -ENOMEM, NULL);
+		return;
+	}
+	op->gather.draft = op->draft;
+	op->gather.reader = &handle->reader;
+	op->gather.offset = op->offset;
+	op->gather.into = op->buffer;
+	op->gather.size = op->size;
+	op->gather.done = gather_done;
+	draft_gather(&op->gather, handle->all->fs->parts.exec);
 }
 
 /* go(): run a read from its beginning. */
@@ -139,12 +208,20 @@ static void read_go(struct content_wait *wait)
 	{
 		WITH_LOCK(&content->lock);
 		step = content->step;
-		if (step == CONTENT_COMMITTING) {
+		if (content_waits_locked(content)) {
 			list_append(&content->waits, &op->wait.link);
 			return;
 		}
 		if (step == CONTENT_FAILED)
 			status = content_latched_locked(content, &err);
+		draft_unref(op->draft); /* never the last one */
+		op->draft = NULL;
+		if (step == CONTENT_DIRTY && content->draft)
+			op->draft = draft_ref(content->draft);
+	}
+	if (op->draft) {
+		read_draft(op);
+		return;
 	}
 	if (step == CONTENT_CLEAN) {
 		read_stored(op);
@@ -193,10 +270,16 @@ void fs_read(struct fs *fs, struct fs_call *call, struct fs_handle *handle,
 void fs_write(struct fs *fs, struct fs_call *call, struct fs_handle *handle,
               uint64_t offset, struct slice data)
 {
+	const struct content_write write = {
+		.offset = offset,
+		.append = handle->appends && !call->page_back,
+		.data = data,
+	};
+
 	(void)fs;
 	call->err.code = 0;
 	if (handle->writes)
-		content_write(handle->content, call, offset, data);
+		content_write(handle->content, call, &write);
 	else
 		call_answer(call, -EBADF);
 }
@@ -210,6 +293,26 @@ void fs_fsync(struct fs *fs, struct fs_call *call, struct fs_handle *handle)
 
 /* ---- room, holes, copies ---- */
 
+void fs_fallocate(struct fs *fs, struct fs_call *call, struct fs_handle *handle,
+                  int mode, uint64_t offset, uint64_t length)
+{
+	const struct content_range range = {mode, offset, length};
+
+	(void)fs;
+	call->err.code = 0;
+	if (handle->writes)
+		content_allocate(handle->content, call, &range);
+	else
+		call_answer(call, -EBADF);
+}
+
+/* The draft that the file is now, shared, or NULL. */
+static struct draft *draft_of(struct content *content)
+{
+	WITH_LOCK(&content->lock);
+	return content->draft ? draft_ref(content->draft) : NULL;
+}
+
 /* Bytes of the file as it stands. */
 static uint64_t size_of(struct fs_handle *handle)
 {
@@ -219,54 +322,25 @@ static uint64_t size_of(struct fs_handle *handle)
 	return inode->attr.size;
 }
 
-/* How far the file can grow, or 0 when that is not known yet. */
-static uint64_t reach_of(struct content *content)
+/* The next data or hole; a file that is no draft is all data. */
+static int64_t seek(struct fs_handle *handle, uint64_t offset, bool hole)
 {
-	WITH_LOCK(&content->lock);
-	return content->up ? upload_reach(content->up) : 0;
-}
+	struct draft *draft = draft_of(handle->content);
+	uint64_t size = size_of(handle);
+	int64_t at;
 
-void fs_fallocate(struct fs *fs, struct fs_call *call, struct fs_handle *handle,
-                  int mode, uint64_t offset, uint64_t length)
-{
-	struct content *content = handle->content;
-	uint64_t reach = reach_of(content);
-	uint64_t end;
-
-	(void)fs;
-	call->err.code = 0;
-	if (!handle->writes) {
-		call_answer(call, -EBADF);
-		return;
-	}
-	if (__builtin_add_overflow(offset, length, &end) ||
-	    (reach > 0 && end > reach)) {
-		call_answer(call, err_set(&call->err, -EFBIG,
-		                          "no file here can get longer than "
-		                          "%llu bytes",
-		                          (unsigned long long)reach));
-		return;
-	}
-	/* Room needs no reserving; a file's length is its bytes. */
-	if (mode == FALLOC_FL_KEEP_SIZE ||
-	    (mode == 0 && end <= size_of(handle))) {
-		call_answer(call, 0);
-		return;
-	}
-	{
-		WITH_LOCK(&content->lock);
-		(void)content_unsupported_locked(
-			content, &call->err,
-			mode == 0 ? "making a file longer than its bytes"
-				  : "punching, zeroing or moving ranges");
-	}
-	call_answer(call, -EOPNOTSUPP);
+	if (!draft)
+		return offset >= size ? -ENXIO
+		                      : (int64_t)(hole ? size : offset);
+	at = draft_seek(draft, offset, hole);
+	draft_unref(draft);
+	return at;
 }
 
 void fs_lseek(struct fs *fs, struct fs_call *call, struct fs_handle *handle,
               uint64_t offset, int whence)
 {
-	uint64_t size = size_of(handle);
+	int64_t at;
 
 	(void)fs;
 	call->err.code = 0;
@@ -274,13 +348,10 @@ void fs_lseek(struct fs *fs, struct fs_call *call, struct fs_handle *handle,
 		call_answer(call, -EINVAL);
 		return;
 	}
-	if (offset >= size) {
-		call_answer(call, -ENXIO);
-		return;
-	}
-	/* No file has holes yet, but for the one at its end. */
-	call->count = whence == SEEK_DATA ? offset : size;
-	call_answer(call, 0);
+	at = seek(handle, offset, whence == SEEK_HOLE);
+	if (at >= 0)
+		call->count = (uint64_t)at;
+	call_answer(call, at < 0 ? (int)at : 0);
 }
 
 void fs_copy_file_range(struct fs *fs, struct fs_call *call,

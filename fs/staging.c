@@ -165,3 +165,46 @@ int staging_map(struct staging *staging, struct slice *ret)
 	ret->len = (size_t)staging->size;
 	return 0;
 }
+
+/* ---- a sparse file ---- */
+
+int staging_write(struct staging *staging, uint64_t offset, struct slice data)
+{
+	const uint8_t *at = data.data;
+	size_t left = data.len;
+
+	while (left > 0) {
+		ssize_t n = pwrite(staging->fd, at, left, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		at += n;
+		offset += (uint64_t)n;
+		left -= (size_t)n;
+	}
+	return 0;
+}
+
+void staging_punch(struct staging *staging, uint64_t offset, uint64_t length)
+{
+	/* It may keep its room, which is only room. */
+	(void)fallocate(staging->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	                (off_t)offset, (off_t)length);
+}
+
+int staging_sync(struct staging *staging)
+{
+	return fdatasync(staging->fd) < 0 ? -errno : 0;
+}
+
+int staging_link(struct staging *staging, const char *path)
+{
+	char self[32];
+
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", staging->fd);
+	if (linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) < 0)
+		return -errno;
+	return 0;
+}

@@ -240,6 +240,14 @@ bool upload_write_cancel(struct upload_write *write)
 	                                      HOLD_CANCELLED);
 }
 
+bool upload_write_take(struct upload_write *write)
+{
+	int queued = HOLD_QUEUED;
+
+	return atomic_compare_exchange_strong(&write->hold, &queued,
+	                                      HOLD_TAKEN);
+}
+
 void upload_write_leave_locked(struct upload *up, struct upload_write *write)
 {
 	list_remove(&write->link);

@@ -171,6 +171,12 @@ void upload_pump(struct upload *up);
 bool upload_write_cancel(struct upload_write *write);
 
 /*
+ * Take the data of a write that goes elsewhere than into an upload.  False: it
+ * was cancelled before.
+ */
+bool upload_write_take(struct upload_write *write);
+
+/*
  * Take out the cancelled writes that nobody's stand behind, as if they had
  * never been: they are moved to ret, in order, with status -EINTR and without
  * done().  One with others behind it hears of it by done(), in its turn.

@@ -210,6 +210,8 @@ static void fill_fs(const struct conf *conf, struct fs_config *ret)
 			(unsigned)conf_number(conf, NULL, "upload_concurrency"),
 		.read_ahead_max = conf_number(conf, NULL, "read_ahead_max"),
 		.write_deadline_ms = conf_number(conf, NULL, "write_deadline"),
+		.checkpoint = conf_bool(conf, NULL, "checkpoint"),
+		.sparse_max = conf_number(conf, NULL, "sparse_max"),
 		.on_killed_writer =
 			conf_choice(conf, NULL, "on_killed_writer", fates),
 		.on_failed_writer =

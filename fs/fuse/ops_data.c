@@ -124,6 +124,7 @@ static void ops_write(fuse_req_t req, fuse_ino_t nodeid, const char *data,
 		return;
 
 	atomic_store(&op->turn, OP_RUNNING);
+	op->call.page_back = fi->writepage;
 	fs_write(op->fs, &op->call, op_handle(fi), (uint64_t)offset, slice);
 	op_write_returned(op);
 }

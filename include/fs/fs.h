@@ -85,7 +85,10 @@ struct fs_config { /* all copied */
 	enum fs_fate on_unknown_writer;
 	const char *staging_dir; /* for bytes that must leave memory; NULL =
 	                            $TMPDIR, else /var/tmp */
-	uint64_t seed; /* of nonces; 0 = from the kernel (tests fix it) */
+	bool checkpoint;     /* publish a file in between where bytes that were
+	                        sent are wanted back */
+	uint64_t sparse_max; /* bytes of a file that may be holes; 0 = none */
+	uint64_t seed;       /* of nonces; 0 = from the kernel (tests fix it) */
 };
 
 /* A process that has, or had, a file open: found at open, asked at FLUSH. */
@@ -229,6 +232,7 @@ typedef bool fs_fill_fn(void *ctx, const struct fs_dirent *dirent);
 
 struct fs_call {
 	struct fs_who who;
+	bool page_back; /* write: of a mapped page, by the kernel itself */
 
 	/* Once, any thread, no lock held; must not block. call is its again. */
 	void (*done)(struct fs_call *call);
@@ -343,7 +347,10 @@ void fs_create(struct fs *fs, struct fs_call *call,
                const struct fs_create *create);
 void fs_read(struct fs *fs, struct fs_call *call, struct fs_handle *handle,
              uint64_t offset, size_t size);
-/* data is borrowed until done(). */
+/*
+ * data is borrowed until done().  An O_APPEND descriptor writes at the end,
+ * unless call->page_back says that offset is meant.
+ */
 void fs_write(struct fs *fs, struct fs_call *call, struct fs_handle *handle,
               uint64_t offset, struct slice data);
 /* A descriptor was closed: commit if the commit rule says so. */

@@ -41,10 +41,3 @@ assert os.pread(fd, 100, 0) == b""
 os.close(fd)
 PY
 [ ! -e "$STORE/b-primary/t" ] || fail "the temporary file was published"
-
-echo hello >"$MNT/primary/m"
-refused "No such device" "a shared writable mapping" python3 -c '
-import mmap, os, sys
-fd = os.open(sys.argv[1], os.O_RDWR)
-mmap.mmap(fd, 5)[0] = 65' "$MNT/primary/m"
-is "$(cat "$MNT/primary/m")" hello "and nothing of it is seen"

@@ -63,6 +63,7 @@ struct rig_config {
 	uint64_t budget; /* 0 = 64 MiB */
 	bool threads;
 	bool callers; /* have a process table */
+	bool no_checkpoint;
 	enum fs_bucket_mode bucket;
 	enum fs_fate killed;
 	enum fs_fate failed;
@@ -150,6 +151,8 @@ rig_fn void rig_mount(struct rig *rig, const struct rig_config *config)
 		.part_size = 5 * MIB,
 		.upload_concurrency = 4,
 		.read_ahead_max = 16 * MIB,
+		.checkpoint = !config->no_checkpoint,
+		.sparse_max = 64 * MIB,
 		.on_killed_writer = config->killed,
 		.on_failed_writer = config->failed,
 		.seed = 42,
@@ -432,6 +435,32 @@ rig_fn void rig_check(struct rig *rig, const char *key, uint64_t size)
 			fail_msg("byte %llu differs", (unsigned long long)i);
 	}
 	str_release(&bytes);
+}
+
+/* A run of test bytes in an object that is else zeros. */
+struct rig_piece {
+	uint64_t offset;
+	uint64_t size;
+};
+
+/* The object must hold size bytes: the pieces, and zeros between them. */
+rig_fn void rig_check_pieces(struct rig *rig, const char *key, uint64_t size,
+                             const struct rig_piece *pieces, size_t count)
+{
+	struct str bytes = {0};
+	uint8_t *expect = calloc(1, size + 1);
+
+	assert_non_null(expect);
+	for (size_t p = 0; p < count; p++) {
+		for (uint64_t i = 0; i < pieces[p].size; i++)
+			expect[pieces[p].offset + i] =
+				rig_byte(pieces[p].offset + i);
+	}
+	assert_int_equal(fake_store_get(rig->fake, key, &bytes), 0);
+	assert_int_equal(bytes.len, size);
+	assert_true(size == 0 || memcmp(bytes.data, expect, size) == 0);
+	str_release(&bytes);
+	free(expect);
 }
 
 /*

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A draft's life, its steps, and what changes it.
+ *
+ * Written bytes go to the file first and into the map then, so whoever finds a
+ * dirty range in the map finds its bytes in the file.
+ */
+#include "draft.h"
+
+#include "base/lock.h"
+#include "staging.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Steps of one draft run in a row before others have their turn. */
+#define STEPS_MAX 32
+
+struct draft {
+	struct exec *exec; /* borrowed */
+	const char *staging_dir;
+	atomic_uint refs;
+
+	pthread_mutex_t lock;
+	struct extents map;    /* lock */
+	struct stored *stored; /* lock: source 0, or NULL; a reader begun */
+	struct staging *file; /* made by a step before the map has dirty ranges,
+	                          stays till the end */
+	struct list steps;    /* lock */
+	bool running;         /* lock: the task is under way */
+	struct task task;
+};
+
+/* ---- life ---- */
+
+struct draft *draft_new(const struct draft_config *config)
+{
+	struct draft *draft = calloc(1, sizeof(*draft));
+	struct extent whole = {.kind = EXTENT_CLEAN};
+
+	if (!draft)
+		return NULL;
+	draft->exec = config->exec;
+	draft->staging_dir = config->staging_dir;
+	extents_init(&draft->map);
+	whole.length = config->stored ? config->stored->size : 0;
+	if (extents_put(&draft->map, &whole) < 0) {
+		free(draft);
+		return NULL;
+	}
+	atomic_init(&draft->refs, 1);
+	(void)pthread_mutex_init(&draft->lock, NULL);
+	list_init(&draft->steps);
+	if (config->stored) {
+		draft->stored = stored_ref(config->stored);
+		stored_begin(draft->stored);
+	}
+	return draft;
+}
+
+struct draft *draft_ref(struct draft *draft)
+{
+	atomic_fetch_add(&draft->refs, 1);
+	return draft;
+}
+
+/* Let go of a source. */
+static void drop_source(struct stored *stored)
+{
+	if (!stored)
+		return;
+	stored_end(stored);
+	stored_unref(stored);
+}
+
+void draft_unref(struct draft *draft)
+{
+	if (!draft || atomic_fetch_sub(&draft->refs, 1) > 1)
+		return;
+
+	assert(list_empty(&draft->steps));
+	drop_source(draft->stored);
+	staging_free(draft->file);
+	extents_release(&draft->map);
+	(void)pthread_mutex_destroy(&draft->lock);
+	free(draft);
+}
+
+/* ---- steps ---- */
+
+/* The next step; NULL: there is none, and the task is over. */
+static struct draft_step *next_step(struct draft *draft)
+{
+	WITH_LOCK(&draft->lock);
+	struct draft_step *step =
+		list_first(&draft->steps, struct draft_step, link);
+
+	if (step)
+		list_remove(&step->link);
+	else
+		draft->running = false;
+	return step;
+}
+
+/* The task: some steps, then others' turn. */
+static void run_steps(struct task *task)
+{
+	struct draft *draft = container_of(task, struct draft, task);
+
+	for (unsigned i = 0; i < STEPS_MAX; i++) {
+		struct draft_step *step = next_step(draft);
+
+		if (!step) {
+			draft_unref(draft);
+			return;
+		}
+		step->run(step);
+	}
+	exec_run(draft->exec, &draft->task);
+}
+
+void draft_do(struct draft *draft, struct draft_step *step)
+{
+	{
+		WITH_LOCK(&draft->lock);
+		list_append(&draft->steps, &step->link);
+		if (draft->running)
+			return;
+		draft->running = true;
+	}
+	(void)draft_ref(draft);
+	draft->task.run = run_steps;
+	exec_run(draft->exec, &draft->task);
+}
+
+/* ---- changing ---- */
+
+/* The file, made when there is none. */
+static int open_file(struct draft *draft, struct err *reterr)
+{
+	struct staging *file = NULL;
+	int r;
+
+	if (draft->file)
+		return 0;
+	r = staging_new(draft->staging_dir, &file);
+	if (r < 0)
+		return err_set(reterr, r,
+		               "no file for changed bytes can be made: %s",
+		               strerror(-r));
+
+	WITH_LOCK(&draft->lock);
+	draft->file = file;
+	return 0;
+}
+
+/* Put a range into the map; the error has its story. */
+static int put(struct draft *draft, enum extent_kind kind, uint64_t offset,
+               uint64_t length, struct err *reterr)
+{
+	const struct extent extent = {
+		.kind = kind,
+		.offset = offset,
+		.length = length,
+	};
+	int r;
+
+	WITH_LOCK(&draft->lock);
+	r = extents_put(&draft->map, &extent);
+	if (r == -EFBIG)
+		return err_set(reterr, r,
+		               "no file is longer than 2^63 - 1 "
+		               "bytes");
+	return r < 0 ? err_set(reterr, r, "out of memory") : 0;
+}
+
+int draft_write(struct draft *draft, uint64_t offset, struct slice data,
+                struct err *reterr)
+{
+	int r;
+
+	if (offset > INT64_MAX - data.len)
+		return err_set(reterr, -EFBIG, "offsets end at 2^63");
+	r = open_file(draft, reterr);
+	if (r < 0)
+		return r;
+	r = staging_write(draft->file, offset, data);
+	if (r < 0)
+		return err_set(reterr, r,
+		               "changed bytes cannot be kept in state_dir: %s",
+		               strerror(-r));
+	return put(draft, EXTENT_DIRTY, offset, data.len, reterr);
+}
+
+/* Give the file's room back; if that fails it is only room. */
+static void punch(struct draft *draft, uint64_t offset, uint64_t length)
+{
+	if (draft->file)
+		staging_punch(draft->file, offset, length);
+}
+
+int draft_resize(struct draft *draft, uint64_t size, struct err *reterr)
+{
+	uint64_t old = draft_size(draft);
+	int r;
+
+	{
+		WITH_LOCK(&draft->lock);
+		r = extents_resize(&draft->map, size);
+	}
+	if (r < 0)
+		return err_set(reterr, r, "the file cannot get %llu bytes",
+		               (unsigned long long)size);
+	if (size < old)
+		punch(draft, size, old - size);
+	return 0;
+}
+
+int draft_zero(struct draft *draft, uint64_t offset, uint64_t length, bool grow,
+               struct err *reterr)
+{
+	uint64_t size = draft_size(draft);
+	int r;
+
+	if (!grow && offset >= size)
+		return 0;
+	if (!grow && length > size - offset)
+		length = size - offset;
+	r = put(draft, EXTENT_HOLE, offset, length, reterr);
+	if (r == 0)
+		punch(draft, offset, length);
+	return r;
+}
+
+int draft_sync(struct draft *draft, struct err *reterr)
+{
+	int r = draft->file ? staging_sync(draft->file) : 0;
+
+	if (r < 0)
+		return err_set(reterr, r,
+		               "changed bytes cannot be made durable in "
+		               "state_dir: %s",
+		               strerror(-r));
+	return 0;
+}
+
+int draft_pread(struct draft *draft, uint64_t offset, void *dst, size_t len)
+{
+	struct staging *file = draft_staging(draft);
+
+	assert(file);
+	return staging_read(file, offset, dst, len);
+}
+
+struct staging *draft_staging(struct draft *draft)
+{
+	WITH_LOCK(&draft->lock);
+	return draft->file;
+}
+
+/* ---- asking ---- */
+
+uint64_t draft_size(struct draft *draft)
+{
+	WITH_LOCK(&draft->lock);
+	return draft->map.size;
+}
+
+uint64_t draft_holes(struct draft *draft)
+{
+	WITH_LOCK(&draft->lock);
+	return extents_bytes(&draft->map, EXTENT_HOLE);
+}
+
+bool draft_unchanged(struct draft *draft)
+{
+	WITH_LOCK(&draft->lock);
+	const struct extents *map = &draft->map;
+
+	if (!draft->stored || map->size != draft->stored->size)
+		return false;
+	return map->count == 0 ||
+	       (map->count == 1 && map->list[0].kind == EXTENT_CLEAN);
+}
+
+int64_t draft_seek(struct draft *draft, uint64_t offset, bool hole)
+{
+	WITH_LOCK(&draft->lock);
+	return extents_seek(&draft->map, offset, hole);
+}
+
+int draft_slice(struct draft *draft, uint64_t offset, uint64_t length,
+                struct extent **ret, size_t *ret_count)
+{
+	WITH_LOCK(&draft->lock);
+	return extents_slice(&draft->map, offset, length, ret, ret_count);
+}
+
+int draft_map(struct draft *draft, struct extents *ret)
+{
+	int r;
+
+	extents_init(ret);
+	WITH_LOCK(&draft->lock);
+	r = extents_slice(&draft->map, 0, draft->map.size, &ret->list,
+	                  &ret->count);
+	ret->cap = r == 0 ? ret->count : 0;
+	ret->size = r == 0 ? draft->map.size : 0;
+	return r;
+}
+
+struct stored *draft_source(struct draft *draft, unsigned number)
+{
+	WITH_LOCK(&draft->lock);
+	assert(number == 0 && draft->stored);
+	return stored_ref(draft->stored);
+}
+
+struct stored *draft_base(struct draft *draft)
+{
+	WITH_LOCK(&draft->lock);
+	return draft->stored ? stored_ref(draft->stored) : NULL;
+}
+
+void draft_repin(struct draft *draft, struct stored *stored)
+{
+	struct stored *old;
+
+	stored_begin(stored);
+	{
+		WITH_LOCK(&draft->lock);
+		assert(draft->stored && draft->stored->size == stored->size);
+		old = draft->stored;
+		draft->stored = stored_ref(stored);
+	}
+	drop_source(old);
+}
+
+struct stored *draft_clean_range(struct draft *draft, uint64_t offset,
+                                 size_t length, uint64_t *ret_offset,
+                                 size_t *ret_length)
+{
+	WITH_LOCK(&draft->lock);
+	const struct extent *extent = extents_at(&draft->map, offset);
+	uint64_t left = draft->map.size > offset ? draft->map.size - offset : 0;
+
+	if (!extent || extent->kind != EXTENT_CLEAN)
+		return NULL;
+	if (length > left)
+		length = (size_t)left;
+	if (extent->offset + extent->length - offset < length)
+		return NULL;
+	*ret_offset = extent->source_offset + (offset - extent->offset);
+	*ret_length = length;
+	return stored_ref(draft->stored);
+}
