@@ -2,6 +2,7 @@
 #include "base/digest.h"
 #include "core.h"
 #include "inode.h"
+#include "named_store.h"
 #include "overlay.h"
 #include "walk.h"
 
@@ -39,7 +40,6 @@ int bucket_init(struct bucket *bucket, struct fs *fs, unsigned number,
 		.fs = fs,
 		.number = number,
 		.name = strdup(config->name),
-		.store = config->store,
 		.broken = config->store ? 0 : config->broken,
 		.mode = config->mode,
 		.attrs = config->attrs,
@@ -58,7 +58,9 @@ int bucket_init(struct bucket *bucket, struct fs *fs, unsigned number,
 		bucket->broken = -EIO;
 	if (!bucket->name)
 		return -ENOMEM;
-	r = overlay_new(&bucket->overlay);
+	r = config->store ? named_store_new(config->store, &bucket->store) : 0;
+	if (r == 0)
+		r = overlay_new(&bucket->overlay);
 	if (r == 0)
 		r = walks_new(bucket, &bucket->walks);
 	return r < 0 ? r : make_root(bucket);
@@ -69,6 +71,7 @@ void bucket_release(struct bucket *bucket)
 {
 	walks_free(bucket->walks);
 	overlay_free(bucket->overlay);
+	store_destroy(bucket->store);
 	(void)pthread_mutex_destroy(&bucket->turns_lock);
 	(void)pthread_mutex_destroy(&bucket->flights_lock);
 	free(bucket->name);

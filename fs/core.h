@@ -46,7 +46,8 @@ struct bucket {
 	struct fs *fs;
 	unsigned number; /* index in fs->buckets */
 	char *name;
-	struct object_store *store; /* borrowed; NULL: see broken */
+	struct object_store *store; /* takes paths (named_store.h); NULL: see
+	                               broken */
 	int broken;                 /* errno of every access; 0 = works */
 	enum fs_bucket_mode mode;
 	enum fs_attrs attrs;

@@ -162,6 +162,9 @@ static void learn_whole(const struct fs_dir *dir)
 
 	if (dir->count == 1)
 		return; /* the listing of one page said so itself */
+	for (size_t i = 0; i < dir->count; i++)
+		if (dir->pages[i].asides)
+			return;
 	meta_cache_whole(dir->fs->cache, &name, &whole);
 	meta_cache_big(dir->fs->cache, &name, whole.limit_ms);
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "dir_page.h"
 
+#include "escape.h"
+
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +14,7 @@ struct builder {
 	const struct dir_extras *extras;
 	struct dir_page *next;
 	size_t extra;                 /* the next one to be merged */
+	size_t asides;                /* files put with the mark */
 	char last[STORE_KEY_MAX + 2]; /* the listing's last name */
 };
 
@@ -75,41 +79,64 @@ static bool line(const struct builder *b, size_t i, char ret[STORE_KEY_MAX + 2])
 	return true;
 }
 
-/* Whether a directory of the file's name stands at or behind the i-th line. */
-static bool directory_follows(const struct builder *b, const char *file,
-                              size_t i)
+/* The text of keys behind a name, which decides their order. */
+static const char *key_text(const char *name, char ret[STORE_KEY_MAX + 1])
 {
-	size_t len = strlen(file);
-	char text[STORE_KEY_MAX + 2];
-
-	for (; i < b->listing->page->count; i++) {
-		if (!line(b, i, text))
-			continue;
-		if (strncmp(text, file, len) != 0)
-			return false;
-		if (text[len] == '/' && text[len + 1] == 0)
-			return true;
-	}
-	return false;
+	return escape_path_is_odd(name) && escape_to_key(name, ret) == 0 ? ret
+	                                                                 : name;
 }
 
 /* Whether "file/" may stand on the next page. */
 static bool undecided(const struct builder *b, const char *file)
 {
-	size_t len = strlen(file);
+	char file_text[STORE_KEY_MAX + 1];
+	char last_text[STORE_KEY_MAX + 1];
+	const char *key = key_text(file, file_text);
+	const char *last = key_text(b->last, last_text);
+	size_t len = strlen(key);
 	int r;
 
 	if (!b->next)
 		return false;
-	r = strncmp(file, b->last, len);
-	return r > 0 || (r == 0 && '/' > (unsigned char)b->last[len]);
+	r = strncmp(key, last, len);
+	return r > 0 || (r == 0 && '/' > (unsigned char)last[len]);
 }
 
-/* Put a file, leave it out, or carry it over; its line is before the i-th. */
+/* Put a file that is a directory too, with the mark. */
+static void put_aside(struct builder *b, const char *file)
+{
+	char text[STORE_KEY_MAX + sizeof(ESCAPE_ASIDE)];
+
+	(void)snprintf(text, sizeof(text), "%s%s", file, ESCAPE_ASIDE);
+	put(b, text, DIR_PAGE_FILE);
+	b->asides++;
+}
+
+/* Order of a name against an element of extras. */
+static int by_text(const void *name, const void *element)
+{
+	return strcmp(name, *(const char *const *)element);
+}
+
+/* Whether a directory of the file's name only is here. */
+static bool directory_here(const struct builder *b, const char *file)
+{
+	char text[STORE_KEY_MAX + 2];
+
+	(void)snprintf(text, sizeof(text), "%s/", file);
+	return b->extras->count > 0 &&
+	       bsearch(text, b->extras->names, b->extras->count,
+	               sizeof(*b->extras->names), by_text);
+}
+
+/* Put a file, or carry it over; its line is before the i-th. */
 static void put_file(struct builder *b, const char *file, size_t i)
 {
-	if (directory_follows(b, file, i))
+	if (directory_here(b, file) ||
+	    listing_directory_follows(b->listing, file, strlen(file), i)) {
+		put_aside(b, file);
 		return;
+	}
 	if (undecided(b, file)) {
 		str_add_mem(&b->next->carry, file, strlen(file) + 1);
 		return;
@@ -154,6 +181,7 @@ int dir_page_build(struct dir_page *page, const struct listing *listing,
 	for (size_t at = 0; at < page->carry.len;
 	     at += strlen(page->carry.data + at) + 1)
 		put_file(&b, page->carry.data + at, 0);
+	page->asides = page->carry.len > 0 && b.asides > 0;
 	put_lines(&b);
 	if (!next)
 		(void)put_extras_before(&b, NULL);

@@ -5,7 +5,8 @@
  *
  * Listings sort "name" before "name-1" before "name/": so whether a file's name
  * is a directory too may show a little later, even on the next page.  The
- * directory wins; a file that cannot be judged yet is carried over.
+ * file gets the mark of escape.h then; one that cannot be judged yet is carried
+ * over.
  */
 #ifndef PORTER_FS_DIR_PAGE_H
 #define PORTER_FS_DIR_PAGE_H
@@ -32,6 +33,8 @@ struct dir_page {
 	bool filled;
 	bool learnt;      /* the page behind it is known: see dir.c */
 	bool last;        /* no page behind it */
+	bool asides;      /* a file carried over turned out to be beside a
+	                     directory: what the cache learnt is not whole */
 	size_t count;     /* names */
 	struct str names; /* kind, name, NUL, again and again */
 };

@@ -11,6 +11,7 @@
 #include "ask.h"
 #include "base/lock.h"
 #include "core.h"
+#include "escape.h"
 #include "find_rule.h"
 #include "inode.h"
 #include "key.h"
@@ -222,8 +223,9 @@ static void deliver(struct find *find, const struct meta *meta, uint64_t moment)
 	find->meta = *meta;
 	find->meta.attr.meta = attr_meta_ref(meta->attr.meta);
 	find->status = meta->kind == META_ABSENT ? -ENOENT : 0;
-	if (meta->kind == META_ABSENT &&
+	if (meta->kind != META_DIR &&
 	    overlay_get(bucket->overlay, find->key) == OVERLAY_DIR) {
+		find_release(find);
 		find->meta.kind = META_DIR;
 		attr_of_dir(&fs->config, &fs->started, &find->meta.attr);
 		find->status = 0;
@@ -303,6 +305,26 @@ static void flight_go(struct flight *flight)
 	send(flight, verdict.ask);
 }
 
+/* Whether a file's key is beside a directory that only is here. */
+static bool beside_kept_dir(struct bucket *bucket, const char *key)
+{
+	cleanup(freep) char *plain =
+		escape_is_aside(key)
+			? strndup(key, strlen(key) - strlen(ESCAPE_ASIDE))
+			: NULL;
+
+	return plain && overlay_get(bucket->overlay, plain) == OVERLAY_DIR;
+}
+
+/* What is known of "key/" before anything is asked. */
+static enum find_answer dir_before(const struct flight *flight)
+{
+	if (beside_kept_dir(flight->bucket, flight->key))
+		return FIND_YES;
+	return strlen(flight->dir_key) > STORE_KEY_MAX ? FIND_NO
+	                                               : FIND_NOT_ASKED;
+}
+
 /* What is known before anything is asked. */
 static void known_before(struct flight *flight, const struct find *find)
 {
@@ -320,9 +342,21 @@ static void known_before(struct flight *flight, const struct find *find)
 		.hint_fresh = flight->asked_ms < flight->hint.fresh_ms,
 		.hint_head = flight->hint.attr.known & ATTR_FROM_HEAD,
 		.big = meta_cache_is_big(fs->cache, &name),
+		.aside = escape_is_aside(find->key),
+		.dir = dir_before(flight),
 		.alone = find->alone && (last == 0 || flight->asked_ms - last >=
 	                                                      FS_META_TTL_MS),
 	};
+}
+
+/* "key/", without the mark of a file beside that directory. */
+static char *dir_key(const char *key)
+{
+	cleanup(freep) char *plain = strdup(key);
+
+	if (plain && escape_is_aside(key))
+		plain[strlen(key) - strlen(ESCAPE_ASIDE)] = 0;
+	return plain ? key_as_dir(plain) : NULL;
 }
 
 /* A flight for a name, on which hint is the last knowledge; takes hint. */
@@ -339,7 +373,7 @@ static struct flight *flight_new(const struct find *find, struct meta *hint)
 	flight->bucket = find->bucket;
 	flight->hint = *hint;
 	list_init(&flight->waiters);
-	flight->dir_key = key_as_dir(find->key);
+	flight->dir_key = dir_key(find->key);
 	if (!flight->dir_key) {
 		flight_free(flight);
 		return NULL;
@@ -414,6 +448,8 @@ void find_start(struct find *find)
 		return;
 	}
 	r = meta_cache_get(fs->cache, &name, &meta);
+	if (r == -ENOENT && beside_kept_dir(bucket, find->key))
+		r = -ENODATA;
 	if (r == -ENOENT || (r == 0 && enough(bucket, &meta))) {
 		deliver(find, &meta, moment);
 		meta_release(&meta);

@@ -42,8 +42,25 @@ static unsigned more_questions(const struct find_facts *facts)
 	return ask;
 }
 
+/* A file beside a directory is there when both are. */
+static struct find_verdict aside(const struct find_facts *facts)
+{
+	unsigned dir = facts->dir == FIND_NOT_ASKED ? FIND_PREFIX : 0;
+
+	if (facts->head == FIND_NOT_ASKED)
+		return (struct find_verdict){.ask = FIND_HEAD | dir};
+	if (facts->head == FIND_NO || facts->dir == FIND_NO)
+		return (struct find_verdict){.kind = META_ABSENT};
+	if (facts->head == FIND_FAILED || facts->dir == FIND_FAILED)
+		return (struct find_verdict){.failed = true};
+	return (struct find_verdict){.kind = META_FILE};
+}
+
 struct find_verdict find_rule(const struct find_facts *facts)
 {
+	if (facts->aside)
+		return aside(facts);
+
 	bool fresh_dir = facts->hint == META_DIR && facts->hint_fresh;
 
 	if (facts->dir == FIND_YES || fresh_dir)

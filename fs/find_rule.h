@@ -39,11 +39,13 @@ struct find_facts {
 	bool hint_head;      /* and its metadata is known */
 	bool big;            /* the directory does not fit into one page */
 	bool alone; /* a known file, nothing else was asked of its directory */
+	bool aside; /* a file beside a directory (escape.h) is asked about */
 
 	/* Answers. */
 	enum find_answer head;     /* HEAD key */
 	enum find_answer listed;   /* the key stands in the page */
-	enum find_answer dir;      /* something lies below "key/" */
+	enum find_answer dir;      /* something lies below "key/", the key
+	                              without its mark */
 	enum find_answer dir_head; /* HEAD "key/" */
 };
 

@@ -239,6 +239,8 @@ static int may_create(struct inode *parent, const char *name, char **ret_key)
 	int r = inode_child_key(parent, name, ret_key);
 
 	if (r == 0)
+		r = key_check_new(name, false);
+	if (r == 0)
 		r = bucket_may_change(parent->bucket, false, NULL);
 	if (r == 0 && parent->kind == INODE_DIR && !inode_linked(parent))
 		r = -ENOENT;

@@ -2,17 +2,9 @@
 #include "key.h"
 
 #include "base/cleanup.h"
-#include "s3/store.h"
+#include "escape.h"
 
 #include <string.h>
-
-/* Whether one component can be a file's name. */
-static bool valid_component(const char *name, size_t len)
-{
-	return len > 0 && !memchr(name, '/', len) && !memchr(name, 0, len) &&
-	       !(len == 1 && name[0] == '.') &&
-	       !(len == 2 && name[0] == '.' && name[1] == '.');
-}
 
 int key_join(const char *dir, const char *name, char **ret)
 {
@@ -20,10 +12,13 @@ int key_join(const char *dir, const char *name, char **ret)
 	size_t name_len = strlen(name);
 	size_t slash = dir_len > 0 ? 1 : 0;
 
-	if (!valid_component(name, name_len))
-		return -EINVAL;
-	if (dir_len + slash + name_len + 1 > STORE_KEY_MAX)
+	int r;
+
+	if (dir_len + slash + name_len > ESCAPE_PATH_MAX)
 		return -ENAMETOOLONG;
+	r = escape_check_name(name);
+	if (r < 0)
+		return r;
 
 	char *key = malloc(dir_len + slash + name_len + 1);
 
@@ -34,6 +29,13 @@ int key_join(const char *dir, const char *name, char **ret)
 		key[dir_len] = '/';
 	memcpy(key + dir_len + slash, name, name_len + 1);
 	*ret = key;
+	return 0;
+}
+
+int key_check_new(const char *name, bool dir)
+{
+	if (escape_is_aside(name) || (!dir && strcmp(name, ESCAPE_EMPTY) == 0))
+		return -EINVAL;
 	return 0;
 }
 
@@ -71,22 +73,14 @@ char *key_parent(const char *key)
 }
 
 bool key_name(size_t prefix_len, const char *key, size_t len, const char **ret,
-              size_t *ret_len, bool *ret_odd)
+              size_t *ret_len)
 {
-	const char *name = key + prefix_len;
 	size_t name_len = len - prefix_len;
 
-	*ret_odd = false;
 	if (name_len == 0)
 		return false;
-	if (name[name_len - 1] == '/')
-		name_len--;
-	if (!valid_component(name, name_len)) {
-		*ret_odd = true;
-		return false;
-	}
-	*ret = name;
-	*ret_len = name_len;
+	*ret = key + prefix_len;
+	*ret_len = key[len - 1] == '/' ? name_len - 1 : name_len;
 	return true;
 }
 

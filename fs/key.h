@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From names to object keys and back (pure).
+ * From names to keys and back (pure).
  *
- * A key is its path in the bucket, components joined by "/"; a directory's
- * placeholder object has a trailing "/".  Every key that POSIX cannot name is
- * skipped for now: key_name() is the one place that decides, and will escape
- * them.
+ * What the file system calls a key is its path in the bucket: components joined
+ * by "/"; a directory's placeholder object has a trailing "/".  Where POSIX
+ * cannot name the object's true key, the path is another text (escape.h), and
+ * the bucket's store changes one for the other (named_store.h).
  */
 #ifndef PORTER_FS_KEY_H
 #define PORTER_FS_KEY_H
@@ -15,11 +15,17 @@
 
 /*
  * The key of name in the directory of key dir ("" = root), malloc'ed for the
- * caller, with room for a trailing slash within the store's limit.  0,
- * -ENAMETOOLONG, -EINVAL (a name that cannot be: empty, ".", "..", with "/"),
- * -ENOMEM.
+ * caller.  0, -ENAMETOOLONG, -EILSEQ and -EINVAL (a name that cannot be:
+ * escape_check_name()), -ENOMEM.
  */
 int key_join(const char *dir, const char *name, char **ret);
+
+/*
+ * Whether something new may have that name, which key_join() took: -EINVAL for
+ * a file with an empty name, which has no object, and for the name of a file
+ * beside a directory, which only others can make.
+ */
+int key_check_new(const char *name, bool dir);
 
 /* key + "/", malloc'ed; "" stays "" (the prefix of a bucket's root). */
 char *key_as_dir(const char *key);
@@ -36,11 +42,10 @@ char *key_parent(const char *key);
 /*
  * The name under which a listed key or prefix (key, len bytes, starting with
  * its directory's prefix of prefix_len bytes) is shown: *ret inside key, *ret_len
- * bytes without a trailing slash.  False: not shown (dir's own placeholder, or
- * a name that POSIX cannot hold; *ret_odd tells which).
+ * bytes without a trailing slash.  False: not shown (dir's own placeholder).
  */
 bool key_name(size_t prefix_len, const char *key, size_t len, const char **ret,
-              size_t *ret_len, bool *ret_odd);
+              size_t *ret_len);
 
 /* Whether key lies below directory dir ("" = everything). */
 bool key_below(const char *key, const char *dir);

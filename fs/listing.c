@@ -3,8 +3,8 @@
 
 #include "ask.h"
 #include "base/lock.h"
-#include "base/log.h"
 #include "core.h"
+#include "escape.h"
 #include "inode.h"
 #include "key.h"
 
@@ -27,29 +27,43 @@ bool listing_name(const struct listing *listing,
                   const struct store_entry *entry, const char **ret,
                   size_t *ret_len)
 {
-	bool odd = false;
+	return entry->key_len >= listing->prefix_len &&
+	       entry->key_len <= ESCAPE_PATH_MAX &&
+	       key_name(listing->prefix_len, entry->key, entry->key_len, ret,
+	                ret_len);
+}
 
-	if (entry->key_len < listing->prefix_len)
-		return false;
-	if (key_name(listing->prefix_len, entry->key, entry->key_len, ret,
-	             ret_len, &odd) &&
-	    entry->key_len <= STORE_KEY_MAX)
-		return true;
-	if (odd)
-		log_debug("bucket \"%s\": key \"%.*s\" has no name that a file "
-		          "can have, skipped",
-		          listing->bucket->name, (int)entry->key_len,
-		          entry->key);
+bool listing_directory_follows(const struct listing *listing, const char *name,
+                               size_t len, size_t from)
+{
+	const struct store_list *page = listing->page;
+	bool odd = memmem(name, len, "%x", 2) != NULL;
+
+	for (size_t i = from; i < page->count; i++) {
+		const struct store_entry *entry = &page->entries[i];
+		const char *other;
+		size_t other_len;
+
+		if (!listing_name(listing, entry, &other, &other_len))
+			continue;
+		if (other_len < len || memcmp(other, name, len) != 0) {
+			/* Odd paths do not stand in their own order. */
+			if (!odd && !escape_path_is_odd(entry->key))
+				return false;
+		} else if (entry->is_prefix && other_len == len) {
+			return true;
+		}
+	}
 	return false;
 }
 
-/* Put one line of the page into the cache. */
-static void learn_entry(const struct listing *listing,
-                        const struct store_entry *entry)
+/* Put the i-th line of the page into the cache. */
+static void learn_entry(const struct listing *listing, size_t i)
 {
+	const struct store_entry *entry = &listing->page->entries[i];
 	struct bucket *bucket = listing->bucket;
 	struct fs *fs = bucket->fs;
-	char key[STORE_KEY_MAX + 1];
+	char key[ESCAPE_PATH_MAX + sizeof(ESCAPE_ASIDE)];
 	const struct meta_name name = {bucket->number, key};
 	struct meta meta = {.fresh_ms = listing->asked_ms + bucket->ttl_ms};
 	const char *base;
@@ -65,6 +79,9 @@ static void learn_entry(const struct listing *listing,
 	} else {
 		meta.kind = META_FILE;
 		attr_from_entry(&fs->config, entry, &meta.attr);
+		if (listing_directory_follows(listing, base, base_len, i + 1))
+			memcpy(key + listing->prefix_len + base_len,
+			       ESCAPE_ASIDE, sizeof(ESCAPE_ASIDE));
 	}
 	(void)meta_cache_put(fs->cache, &name, listing->moment, &meta);
 	meta_release(&meta);
@@ -78,7 +95,7 @@ void listing_learn(const struct listing *listing)
 	const struct store_list *page = listing->page;
 
 	for (size_t i = 0; i < page->count; i++)
-		learn_entry(listing, &page->entries[i]);
+		learn_entry(listing, i);
 	if (!listing->first)
 		return;
 	if (page->next_token) {
@@ -119,14 +136,18 @@ static int compare(const struct store_entry *entry, const char *key, bool slash)
 static enum find_answer look(const struct store_list *page, const char *key,
                              bool slash, const struct store_entry **ret)
 {
+	bool odd = escape_path_is_odd(key);
+
 	for (size_t i = 0; i < page->count; i++) {
-		int r = compare(&page->entries[i], key, slash);
+		const struct store_entry *entry = &page->entries[i];
+		int r = compare(entry, key, slash);
 
 		if (r == 0) {
-			*ret = &page->entries[i];
+			*ret = entry;
 			return FIND_YES;
 		}
-		if (r > 0)
+		/* Odd paths do not stand in their own order. */
+		if (r > 0 && !odd && !escape_path_is_odd(entry->key))
 			return FIND_NO;
 	}
 	return page->next_token ? FIND_UNDECIDED : FIND_NO;

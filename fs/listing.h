@@ -32,12 +32,19 @@ struct listing {
 void listing_learn(const struct listing *listing);
 
 /*
- * One line of a page as the name it is shown under: false for what is not
- * shown (each odd one is logged at debug level). *ret is inside entry->key.
+ * One line of a page as the name it is shown under, if no directory stands
+ * beside it: false for what is not shown. *ret is inside entry->key.
  */
 bool listing_name(const struct listing *listing,
                   const struct store_entry *entry, const char **ret,
                   size_t *ret_len);
+
+/*
+ * Whether a directory called name (len bytes) stands at or behind line from: a
+ * file of that name is shown with the mark (escape.h) then.
+ */
+bool listing_directory_follows(const struct listing *listing, const char *name,
+                               size_t len, size_t from);
 
 /* What somebody wants to know of the first page; see page_ask(). */
 struct page_wait {

@@ -175,7 +175,7 @@ static void lookup_name(struct fs_call *call, struct inode *parent,
 	if (r == 0)
 		r = bucket_works(bucket, &call->err);
 	if (r < 0) {
-		call_answer(call, r == -EINVAL ? -ENOENT : r);
+		call_answer(call, r == -EINVAL || r == -EILSEQ ? -ENOENT : r);
 		return;
 	}
 	local = local_inode(bucket, key);

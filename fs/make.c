@@ -218,6 +218,8 @@ static int make_new(struct inode *parent, const char *name,
 	if (!make)
 		return -ENOMEM;
 	r = inode_child_key(parent, name, &make->key);
+	if (r == 0)
+		r = key_check_new(name, dir);
 	if (r < 0)
 		return r;
 	if (parent->kind == INODE_DIR && !inode_linked(parent))

@@ -13,11 +13,13 @@
 #include "content.h"
 #include "doomed.h"
 #include "errand.h"
+#include "escape.h"
 #include "inode.h"
 #include "key.h"
 #include "lookup.h"
 #include "overlay.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* One name being removed. */
@@ -74,6 +76,29 @@ static void forget_name(struct bucket *bucket, const char *key)
 
 	keep_parent(bucket, key);
 	meta_cache_change(bucket->fs->cache, &name, &absent);
+}
+
+/*
+ * A directory is gone.  Unless it is known that no file stood beside it
+ * (escape.h), its name may be that file's now.
+ */
+static void forget_dir(struct bucket *bucket, const char *key)
+{
+	struct meta_cache *cache = bucket->fs->cache;
+	char beside[ESCAPE_PATH_MAX + sizeof(ESCAPE_ASIDE)];
+	const struct meta_name name = inode_name(bucket, key);
+	const struct meta_name aside = inode_name(bucket, beside);
+	struct meta meta;
+	int r;
+
+	(void)snprintf(beside, sizeof(beside), "%s%s", key, ESCAPE_ASIDE);
+	r = meta_cache_get(cache, &aside, &meta);
+	meta_release(&meta);
+	forget_name(bucket, key);
+	if (r == -ENOENT)
+		return;
+	meta_cache_change(cache, &name, NULL);
+	meta_cache_change(cache, &aside, NULL);
 }
 
 /* ---- unlink ---- */
@@ -194,7 +219,10 @@ static void removal_end(struct removal *removal, int status)
 
 	if (status == 0) {
 		overlay_clear(bucket->overlay, removal->key, OVERLAY_DIR);
-		forget_name(bucket, removal->key);
+		if (removal->object)
+			forget_dir(bucket, removal->key);
+		else
+			forget_name(bucket, removal->key);
 		if (removal->inode)
 			inode_take_off(removal->inode);
 	} else {

@@ -510,6 +510,8 @@ static int check(struct move *move, struct inode *from, struct inode *to,
 	r = inode_child_key(from, rename->name, &move->from);
 	if (r == 0)
 		r = inode_child_key(to, rename->new_name, &move->to);
+	if (r == 0)
+		r = key_check_new(rename->new_name, false);
 	if (r < 0)
 		return r;
 	if (from->bucket != to->bucket)

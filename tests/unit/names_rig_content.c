@@ -214,7 +214,7 @@ static bool end_commit(struct inode *inode, struct content *content)
 static int put(struct rig *rig, struct inode *inode, struct commit *commit,
                struct slice *body)
 {
-	struct object_store *store = fault_store_object_store(rig->fault);
+	struct object_store *store = inode->bucket->store;
 	struct attr_headers *headers = calloc(1, sizeof(*headers));
 
 	assert_int_equal(inode_headers(inode, "nonce", headers), 0);

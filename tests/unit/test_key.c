@@ -30,7 +30,8 @@ static void a_key_is_its_path(void **state)
 	(void)state;
 	joins("", "a", "a", 0);
 	joins("a", "b", "a/b", 0);
-	joins("a/b", "c d%\n\xff", "a/b/c d%\n\xff", 0);
+	joins("a/b", "c d%\n\x01", "a/b/c d%\n\x01", 0);
+	joins("a", "%x2F", "a/%x2F", 0);
 	joins("", "...", "...", 0);
 	joins("", ".a", ".a", 0);
 }
@@ -42,22 +43,35 @@ static void names_that_cannot_be_are_invalid(void **state)
 	joins("a", ".", NULL, -EINVAL);
 	joins("a", "..", NULL, -EINVAL);
 	joins("a", "b/c", NULL, -EINVAL);
+	joins("a", "b\xff", NULL, -EILSEQ);
+	joins("a", "%x41", NULL, -EINVAL);
 }
 
-static void a_key_has_room_for_a_slash_within_1024_bytes(void **state)
+static void new_files_have_no_name_that_is_no_key_of_theirs(void **state)
+{
+	(void)state;
+	assert_int_equal(key_check_new("a", false), 0);
+	assert_int_equal(key_check_new("%x2E", false), 0);
+	assert_int_equal(key_check_new("%x2F", false), -EINVAL);
+	assert_int_equal(key_check_new("%x2F", true), 0);
+	assert_int_equal(key_check_new("a%x00", false), -EINVAL);
+	assert_int_equal(key_check_new("a%x00", true), -EINVAL);
+}
+
+static void a_key_has_at_most_1024_bytes(void **state)
 {
 	char name[1100];
 	char *key;
 
 	(void)state;
 	memset(name, 'n', sizeof(name));
-	name[1023] = 0;
+	name[1024] = 0;
 	assert_int_equal(key_join("", name, &key), 0);
-	assert_int_equal(strlen(key), 1023);
+	assert_int_equal(strlen(key), 1024);
 	free(key);
 	joins("a", name, NULL, -ENAMETOOLONG);
-	name[1023] = 'n';
-	name[1024] = 0;
+	name[1024] = 'n';
+	name[1025] = 0;
 	joins("", name, NULL, -ENAMETOOLONG);
 }
 
@@ -106,30 +120,22 @@ static void what_a_listing_shows(void **state)
 		const char *key;
 		size_t len;
 		const char *name; /* NULL = not shown */
-		bool odd;
 	} rows[] = {
-		{"d/a", 3, "a", false},
-		{"d/a/", 4, "a", false},
-		{"d/a b", 5, "a b", false},
-		{"d/", 2, NULL, false}, /* the directory's own object */
-		{"d//", 3, NULL, true},
-		{"d/.", 3, NULL, true},
-		{"d/./", 4, NULL, true},
-		{"d/..", 4, NULL, true},
-		{"d/...", 5, "...", false},
-		{"d/a\0b", 5, NULL, true},
+		{"d/a", 3, "a"},
+		{"d/a/", 4, "a"},
+		{"d/a b", 5, "a b"},
+		{"d/", 2, NULL}, /* the directory's own object */
+		{"d/%x2F/", 7, "%x2F"},
+		{"d/...", 5, "..."},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		const char *name = NULL;
 		size_t len = 0;
-		bool odd;
-		bool shown = key_name(2, rows[i].key, rows[i].len, &name, &len,
-		                      &odd);
+		bool shown = key_name(2, rows[i].key, rows[i].len, &name, &len);
 
 		assert_int_equal(shown, rows[i].name != NULL);
-		assert_int_equal(odd, rows[i].odd);
 		if (shown) {
 			assert_int_equal(len, strlen(rows[i].name));
 			assert_memory_equal(name, rows[i].name, len);
@@ -142,7 +148,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_key_is_its_path),
 		cmocka_unit_test(names_that_cannot_be_are_invalid),
-		cmocka_unit_test(a_key_has_room_for_a_slash_within_1024_bytes),
+		cmocka_unit_test(a_key_has_at_most_1024_bytes),
+		cmocka_unit_test(
+			new_files_have_no_name_that_is_no_key_of_theirs),
 		cmocka_unit_test(a_directory_has_a_slash_but_the_root_has_none),
 		cmocka_unit_test(parents_and_last_components),
 		cmocka_unit_test(below_is_not_a_common_beginning),
