@@ -9,7 +9,8 @@
  * that is one whole stored object is one COPY where the store takes it in one.
  *
  *   minimum of a part but the last     limits->part_min (5 MiB)
- *   most of a sent part                part_size, growing with the number
+ *   most of a sent part                part_size, more where the parts would be
+ *                                      too many: up to part_held, then part_max
  *   most of a copied part              copy_part (256 MiB .. 1 GiB), limits
  *   number of parts                    limits->parts_max
  *
@@ -39,7 +40,7 @@ struct plan_part {
 };
 
 enum plan_shape {
-	PLAN_PUT,   /* one PUT of everything */
+	PLAN_PUT,   /* one PUT of everything; no parts */
 	PLAN_WHOLE, /* one COPY of a whole object, parts[0] */
 	PLAN_PARTS,
 };
@@ -66,8 +67,11 @@ struct commit_plan_config {
 	bool (*whole)(void *ctx, unsigned source, uint64_t length);
 	void *ctx;
 
-	/* More bytes will be appended: the last part too reaches the minimum,
-	 * and what does not is left out of the plan (it ends early). */
+	/*
+	 * More bytes will be appended: always PLAN_PARTS (perhaps none), the
+	 * last of them is whole too, and the rest behind it, less than part_size,
+	 * is left out of the plan: the caller appends it like what follows.
+	 */
 	bool open_end;
 };
 
