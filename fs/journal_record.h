@@ -11,7 +11,7 @@
 #define PORTER_FS_JOURNAL_RECORD_H
 
 #include "base/buf.h"
-#include "journal.h"
+#include "fs/journal.h"
 
 #define JOURNAL_KEY_SIZE  9  /* bytes */
 #define JOURNAL_HEAD_SIZE 17 /* bytes in front of the value */

@@ -7,7 +7,7 @@
 #define PORTER_FS_JOURNAL_STATE_H
 
 #include "base/metrics.h"
-#include "journal.h"
+#include "fs/journal.h"
 #include "journal_record.h"
 #include "kv.h"
 

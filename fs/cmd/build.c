@@ -11,9 +11,11 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/pool.h"
+#include "base/str.h"
 #include "base/timer.h"
 #include "build_store.h"
 #include "fs/fs.h"
+#include "fs/journal.h"
 #include "fs/porter.h"
 #include "s3/client.h"
 
@@ -22,6 +24,8 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Bytes of the journal: room for a million pending deletes. */
+#define JOURNAL_MAX  (UINT64_C(1) << 30)
 #define WORK_THREADS 8 /* blocking things: local stores, start-up checks */
 
 /* One bucket while it is being built. */
@@ -41,6 +45,7 @@ struct porter {
 	struct pool *pool;
 	struct metrics *metrics;
 	struct s3_net *net;
+	struct journal *journal; /* NULL: no state_dir */
 	struct fs *fs;
 
 	struct bucket_part *buckets;
@@ -231,6 +236,7 @@ static int build_fs(struct porter *porter, const struct porter_config *config,
 		.pool = porter->pool,
 		.exec = porter->exec,
 		.metrics = porter->metrics,
+		.journal = porter->journal,
 		.callers = config->callers,
 		.unsettled = config->unsettled,
 		.ctx = config->ctx,
@@ -267,6 +273,22 @@ static int build_base(struct porter *porter, struct err *reterr)
 	             : 0;
 }
 
+static int build_journal(struct porter *porter, struct err *reterr)
+{
+	const char *dir = conf_text(porter->conf, NULL, "state_dir");
+	cleanup(freep) char *path = NULL;
+	struct journal_config config = {.size_max = JOURNAL_MAX,
+	                                .metrics = porter->metrics};
+
+	if (!dir)
+		return 0;
+	path = str_printf("%s/journal", dir);
+	if (!path)
+		return err_set(reterr, -ENOMEM, "out of memory");
+	config.dir = path;
+	return journal_open(&config, &porter->journal, reterr);
+}
+
 static int build_net(struct porter *porter, struct err *reterr)
 {
 	const struct conf *conf = porter->conf;
@@ -301,6 +323,8 @@ int porter_new(const struct porter_config *config, struct porter **ret,
 	int r = build_base(porter, reterr);
 
 	if (r == 0)
+		r = build_journal(porter, reterr);
+	if (r == 0)
 		r = build_net(porter, reterr);
 	if (r == 0)
 		r = open_buckets(porter, reterr);
@@ -326,6 +350,7 @@ void porter_free(struct porter *porter)
 		return;
 
 	fs_free(porter->fs);
+	journal_close(porter->journal);
 	for (size_t i = 0; i < porter->bucket_count; i++) {
 		store_destroy(porter->buckets[i].store);
 		free(porter->buckets[i].identity);

@@ -4,9 +4,7 @@
 #include "base/str.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* A directory of XDG's base directory specification. */
@@ -130,65 +128,4 @@ int places_set_defaults(struct conf *conf, const char *mountpoint,
 	if (r == 0)
 		r = set_default(conf, "state_dir", &state_base, name, reterr);
 	return r;
-}
-
-static int make_one(const char *path)
-{
-	return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
-}
-
-/* mkdir -p, for us alone. path is cut and mended on the way. */
-static int make_all(char *path)
-{
-	for (char *slash = strchr(path + 1, '/'); slash;
-	     slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-
-		int r = make_one(path);
-
-		*slash = '/';
-		if (r < 0)
-			return r;
-	}
-	return make_one(path);
-}
-
-/* Whether nobody else can put something of his own there. */
-static int check_private(const char *path, struct err *reterr)
-{
-	cleanup(closep) int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_set(reterr, -errno, "state_dir '%s': %s", path,
-		               strerrordesc_np(errno));
-	if (st.st_uid != geteuid())
-		return err_set(reterr, -EACCES,
-		               "state_dir '%s' belongs to another user", path);
-	if (st.st_mode & 077)
-		return err_set(
-			reterr, -EACCES,
-			"state_dir '%s' is open to others: chmod 700 '%s'",
-			path, path);
-	return 0;
-}
-
-int places_make_state(const struct conf *conf, struct err *reterr)
-{
-	const char *dir = conf_text(conf, NULL, "state_dir");
-
-	if (!dir)
-		return 0;
-
-	cleanup(freep) char *path = strdup(dir);
-
-	if (!path)
-		return err_set(reterr, -ENOMEM, "out of memory");
-
-	int r = make_all(path);
-
-	if (r < 0)
-		return err_set(reterr, r, "state_dir '%s' cannot be made: %s",
-		               dir, strerrordesc_np(-r));
-	return check_private(dir, reterr);
 }

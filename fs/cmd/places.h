@@ -30,11 +30,4 @@ char *places_name(const char *mountpoint);
 int places_set_defaults(struct conf *conf, const char *mountpoint,
                         struct err *reterr);
 
-/*
- * Make state_dir (mode 0700, parents too) when it is not there, and refuse one
- * that is somebody else's or open to others: what files could not keep in
- * memory goes there.  Nothing to do when it has no value.
- */
-int places_make_state(const struct conf *conf, struct err *reterr);
-
 #endif

@@ -16,7 +16,7 @@
 #include "fs/porter.h"
 #include "fs/session.h"
 #include "options.h"
-#include "places.h"
+#include "own_dir.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -46,6 +46,7 @@ struct daemon {
 	struct porter *porter;
 	struct session *session;
 	struct fs_callers callers;
+	int state_lock; /* held to the end; -1 = no state_dir */
 	int ready_fd;
 	pthread_t signals;   /* hears them from the start to the end */
 	atomic_int stage;    /* enum stage */
@@ -245,7 +246,8 @@ static int serve(struct daemon *daemon)
 
 static int run_daemon(const struct options *options)
 {
-	struct daemon daemon = {.options = options, .ready_fd = -1};
+	struct daemon daemon = {
+		.options = options, .state_lock = -1, .ready_fd = -1};
 	struct err err = {0};
 	int status = EXIT_FAILURE;
 
@@ -265,7 +267,8 @@ static int run_daemon(const struct options *options)
 		log_error("no thread to hear signals: %s", strerror(r));
 		return EXIT_FAILURE;
 	}
-	if (places_make_state(options->conf, &err) < 0 ||
+	if (own_dir_open(options->conf, "state_dir", options->mountpoint,
+	                 &daemon.state_lock, &err) < 0 ||
 	    build(&daemon, &err) < 0 || mount_it(&daemon, &err) < 0) {
 		log_error("%s", err.text);
 		stop_hearing(&daemon);
@@ -275,6 +278,7 @@ static int run_daemon(const struct options *options)
 	session_free(daemon.session);
 	daemon.session = NULL;
 	porter_free(daemon.porter);
+	own_dir_close(daemon.state_lock);
 	return status;
 }
 

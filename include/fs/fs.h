@@ -29,6 +29,7 @@ struct exec;
 struct fs;
 struct fs_dir;
 struct fs_handle;
+struct journal;
 struct metrics;
 struct object_store;
 struct pool;
@@ -144,6 +145,7 @@ struct fs_parts { /* all borrowed, must outlive the fs */
 	struct pool *pool;
 	struct exec *exec;
 	struct metrics *metrics;    /* may be NULL */
+	struct journal *journal;    /* may be NULL: nothing is remembered */
 	struct fs_callers *callers; /* may be NULL: every FLUSH commits */
 
 	/*

@@ -43,8 +43,15 @@ try 1 "chmod 600 .*open.env" "a .env that others can read" -- --env-file "$T/ope
 mkdir -m 755 "$T/open"
 try 1 "state_dir .*chmod 700 " "a state_dir that others can read" -- -o "state_dir=$T/open" "$MNT"
 try 1 "state_dir .*cannot be made: Not a directory" "a state_dir below a file" -- -o "state_dir=$T/conf.txt/x" "$MNT"
+ln -s "$T/conf.txt" "$T/link"
+try 1 "state_dir .*symbolic link" "a state_dir that is a link" -- -o "state_dir=$T/link" "$MNT"
+try 1 "state_dir .*inside the mount" "a state_dir inside the mount" -- -o "state_dir=$MNT/state" "$MNT"
+is "$(ls -A "$MNT")" "" "nothing was made there"
 
 mount_porterfs
+mkdir "$T/mnt2"
+refused "state_dir '$T/state' is in use by process $DAEMON$" "a second daemon on one state_dir" \
+	"$PORTERFS" -f --env-file "$T/.env" -o "state_dir=$T/state,cache_dir=$T/cache" "$T/mnt2"
 is "$(stat -c %a "$T/state")" 700 "state_dir is made for us alone"
 if text=$("$PORTERFS" --env-file "$T/.env" "$MNT" 2>&1); then
 	fail "mounted twice"

@@ -3,7 +3,7 @@
 #include "base/metrics.h"
 #include "base/str.h"
 #include "base/thread.h"
-#include "journal.h"
+#include "fs/journal.h"
 #include "kv.h"
 #include "temp_dir.h"
 

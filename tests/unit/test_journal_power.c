@@ -5,7 +5,7 @@
  * acknowledged before must be there, and the file must be whole.
  */
 #include "base/str.h"
-#include "journal.h"
+#include "fs/journal.h"
 #include "power_disk.h"
 #include "temp_dir.h"
 
