@@ -58,6 +58,20 @@ void fs_name_changed(struct fs *fs, unsigned number, const char *key)
 	meta_cache_change(fs->cache, &name, NULL);
 }
 
+void fs_forget_names(struct fs *fs, const char *bucket, const char *key,
+                     bool recursive)
+{
+	for (size_t i = 0; i < fs->bucket_count; i++) {
+		const struct meta_name name = {(unsigned)i, key};
+
+		if (bucket && strcmp(bucket, fs->buckets[i].name) != 0)
+			continue;
+		meta_cache_forget(fs->cache, &name);
+		/* names below are believed for FS_META_TTL_MS at most */
+		(void)recursive;
+	}
+}
+
 /* ---- writers ---- */
 
 /* The descriptors that can write now, each referenced; NULL-ended. */

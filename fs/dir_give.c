@@ -129,6 +129,20 @@ static bool give_bucket(struct fs_dir *dir, const struct fs_readdir *read,
 	return true;
 }
 
+/* The directory of the root that is somebody else's, which knows no more. */
+static bool give_extra(struct fs_dir *dir, const struct fs_readdir *read,
+                       uint64_t number)
+{
+	const struct fs_dirent dirent = {
+		.name = dir->fs->config.root_extra,
+		.ino = UINT64_MAX,
+		.type = S_IFDIR,
+		.next = number + DOTS + 1,
+	};
+
+	return read->fill(read->ctx, &dirent);
+}
+
 /* The page on which name number stands, or would stand. */
 static size_t page_of(const struct fs_dir *dir, uint64_t number)
 {
@@ -181,6 +195,9 @@ bool dir_give_locked(struct fs_dir *dir, const struct fs_readdir *read,
 		while (offset < dir->fs->bucket_count &&
 		       give_bucket(dir, read, offset))
 			offset++;
+		if (offset == dir->fs->bucket_count &&
+		    dir->fs->config.root_extra)
+			(void)give_extra(dir, read, offset);
 		return true;
 	}
 	for (at = page_of(dir, offset); at < dir->count; at++) {

@@ -14,12 +14,14 @@
 #include "base/str.h"
 #include "base/timer.h"
 #include "build_store.h"
+#include "fs/control.h"
 #include "fs/fs.h"
 #include "fs/journal.h"
 #include "fs/porter.h"
 #include "s3/client.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -47,6 +49,7 @@ struct porter {
 	struct s3_net *net;
 	struct journal *journal; /* NULL: no state_dir */
 	struct fs *fs;
+	struct control *control; /* NULL: control = off */
 
 	struct bucket_part *buckets;
 	size_t bucket_count;
@@ -196,6 +199,11 @@ static uint32_t owner(const struct conf *conf, const char *name, uint32_t self)
 	               : self;
 }
 
+static bool control_is(const struct conf *conf, const char *word)
+{
+	return strcmp(conf_text(conf, NULL, "control"), word) == 0;
+}
+
 static void fill_fs(const struct conf *conf, struct fs_config *ret)
 {
 	static const char fates[] = "publish|keep|abort";
@@ -208,6 +216,7 @@ static void fill_fs(const struct conf *conf, struct fs_config *ret)
 			(uint32_t)conf_number(conf, NULL, "file_mode") & ~mask,
 		.dir_mode =
 			(uint32_t)conf_number(conf, NULL, "dir_mode") & ~mask,
+		.root_extra = control_is(conf, "visible") ? CONTROL_NAME : NULL,
 		.staging_dir = conf_text(conf, NULL, "state_dir"),
 		.negative_ttl_ms = conf_number(conf, NULL, "negative_ttl"),
 		.part_size = conf_number(conf, NULL, "part_size"),
@@ -253,6 +262,49 @@ static int build_fs(struct porter *porter, const struct porter_config *config,
 	fs.buckets = buckets;
 	fs.bucket_count = porter->bucket_count;
 	return fs_new(&fs, &parts, &porter->fs, reterr);
+}
+
+/* ---- the control tree ---- */
+
+/* What may ask servers at the same time: commands, mpu lists, sums. */
+#define CONTROL_THREADS 4
+
+/* The group that may use it beside who mounts. */
+static int find_group(const struct conf *conf, struct control_config *ret,
+                      struct err *reterr)
+{
+	const char *name = conf_text(conf, NULL, "control_group");
+	const struct group *group;
+
+	if (!name)
+		return 0;
+	group = getgrnam(name);
+	if (!group)
+		return err_set(reterr, -EINVAL,
+		               "control_group: there is no group '%s'", name);
+	ret->group = true;
+	ret->gid = group->gr_gid;
+	return 0;
+}
+
+static int build_control(struct porter *porter, struct err *reterr)
+{
+	struct control_config config = {
+		.fs = porter->fs,
+		.conf = porter->conf,
+		.clock = clock_system(),
+		.metrics = porter->metrics,
+		.pool = porter->pool,
+		.threads = CONTROL_THREADS,
+		.uid = getuid(),
+		.gid = getgid(),
+	};
+	int r;
+
+	if (control_is(porter->conf, "off"))
+		return 0;
+	r = find_group(porter->conf, &config, reterr);
+	return r < 0 ? r : control_new(&config, &porter->control, reterr);
 }
 
 /* ---- all of it ---- */
@@ -332,6 +384,8 @@ int porter_new(const struct porter_config *config, struct porter **ret,
 		r = judge_buckets(porter, config, reterr);
 	if (r == 0)
 		r = build_fs(porter, config, reterr);
+	if (r == 0)
+		r = build_control(porter, reterr);
 	if (r < 0)
 		return r;
 
@@ -344,11 +398,17 @@ struct fs *porter_fs(struct porter *porter)
 	return porter->fs;
 }
 
+struct control *porter_control(struct porter *porter)
+{
+	return porter->control;
+}
+
 void porter_free(struct porter *porter)
 {
 	if (!porter)
 		return;
 
+	control_free(porter->control);
 	fs_free(porter->fs);
 	journal_close(porter->journal);
 	for (size_t i = 0; i < porter->bucket_count; i++) {

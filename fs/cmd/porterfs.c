@@ -218,6 +218,9 @@ static int mount_it(struct daemon *daemon, struct err *reterr)
 	int r = session_new(&config, &daemon->session, reterr);
 
 	if (r == 0)
+		session_set_control(daemon->session,
+		                    porter_control(daemon->porter));
+	if (r == 0)
 		r = session_start(daemon->session, porter_fs(daemon->porter),
 		                  reterr);
 	return r;

@@ -151,6 +151,16 @@ uint64_t feed_end(struct feed *feed)
 	return feed->base + feed->text.len;
 }
 
+uint64_t feed_last(struct feed *feed)
+{
+	WITH_LOCK(&feed->lock);
+	size_t at = feed->text.len > 0 ? feed->text.len - 1 : 0;
+
+	while (at > 0 && feed->text.data[at - 1] != '\n')
+		at--;
+	return feed->base + at;
+}
+
 /* Whether a reader would be answered at once. */
 static bool ready_locked(const struct feed *feed,
                          const struct feed_reader *reader)

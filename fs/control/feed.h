@@ -41,6 +41,8 @@ void feed_reopen(struct feed *feed);
 /* Where the oldest kept line begins, and where the next one will. */
 uint64_t feed_begin(struct feed *feed);
 uint64_t feed_end(struct feed *feed);
+/* Where the last line begins, for those who need no other. */
+uint64_t feed_last(struct feed *feed);
 
 struct feed_reader {
 	uint64_t at;

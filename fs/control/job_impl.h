@@ -101,7 +101,7 @@ void job_cancel(struct job *job);
 /* After the run, or instead of one: outcome, record, who waits. */
 void job_finish(struct job *job, int status, const struct err *err);
 
-/* job_text.c */
+/* job_text.c; JOB_TS_MAX and job_timestamp() are control_impl.h's too */
 #define JOB_TS_MAX 32
 /* "2026-11-22T19:55:03.123Z" */
 void job_timestamp(const struct timespec *t, char ret[JOB_TS_MAX]);

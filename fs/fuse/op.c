@@ -17,13 +17,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A failure, in the log and in the control tree. */
+static void op_tell(struct op *op)
+{
+	const struct fs_call *call = &op->call;
+
+	tell_failure(&op->session->tell, call->status, &call->err);
+	if (op->session->control &&
+	    tell_is_failure(call->status, call->err.text))
+		control_note_failure(op->session->control, &call->who,
+		                     call->status, &call->err);
+}
+
 /* Say so to people and to the kernel, which tries ESTALE of a path again. */
 static void op_fail(struct op *op)
 {
 	const struct fs_call *call = &op->call;
 
+	if (op->control) {
+		(void)fuse_reply_err(op->req, -call->status);
+		return; /* its own errors say more */
+	}
 	if (call->status != -ESTALE || op->stale_is_final)
-		tell_failure(&op->session->tell, call->status, &call->err);
+		op_tell(op);
 	(void)fuse_reply_err(op->req, -call->status);
 }
 
@@ -72,7 +88,10 @@ static void op_interrupt(fuse_req_t req, void *data)
 	(void)req;
 	op->interrupter = pthread_self();
 	atomic_store(&op->interrupting, true);
-	fs_cancel(op->fs, &op->call);
+	if (op->control)
+		control_cancel(op->control, &op->call);
+	else
+		fs_cancel(op->fs, &op->call);
 	atomic_store(&op->interrupting, false);
 	if (op->deferred)
 		op_conclude(op);
@@ -103,6 +122,12 @@ struct op *op_new(fuse_req_t req, op_reply_fn *reply)
 	return op;
 }
 
+void op_end(struct op *op, int status)
+{
+	op->call.status = status;
+	op->call.done(&op->call);
+}
+
 void op_write_returned(struct op *op)
 {
 	struct session *session = op->session;
@@ -121,6 +146,29 @@ struct fs *op_fs(fuse_req_t req)
 	struct session *session = fuse_req_userdata(req);
 
 	return session->fs;
+}
+
+struct control *op_control(fuse_req_t req, uint64_t nodeid)
+{
+	struct session *session = fuse_req_userdata(req);
+
+	return control_owns(nodeid) ? session->control : NULL;
+}
+
+struct control *op_control_name(fuse_req_t req, uint64_t parent,
+                                const char *name)
+{
+	struct session *session = fuse_req_userdata(req);
+
+	return control_owns_name(parent, name) ? session->control : NULL;
+}
+
+void op_forget(struct session *session, uint64_t nodeid, uint64_t count)
+{
+	if (!control_owns(nodeid))
+		fs_forget(session->fs, nodeid, count);
+	else if (session->control)
+		control_forget(session->control, nodeid, count);
 }
 
 void op_fill_stat(const struct fs_attr *attr, struct stat *ret)
@@ -165,7 +213,7 @@ void op_reply_entry(struct op *op)
 	op_fill_entry(entry, &param);
 	/* the kernel did not get it (interrupted): the count comes back */
 	if (fuse_reply_entry(op->req, &param) == -ENOENT && entry->nodeid)
-		fs_forget(op->fs, entry->nodeid, 1);
+		op_forget(op->session, entry->nodeid, 1);
 }
 
 void op_reply_attr(struct op *op)

@@ -11,6 +11,7 @@
 
 #define FUSE_USE_VERSION 314
 
+#include "fs/control.h"
 #include "fs/fs.h"
 
 #include <fuse_lowlevel.h>
@@ -27,6 +28,7 @@ struct op {
 	struct fs_call call;
 	struct session *session;
 	struct fs *fs;
+	struct control *control; /* not NULL: the call is the control tree's */
 	fuse_req_t req;
 	op_reply_fn *reply; /* success; a failure is answered by its errno */
 
@@ -48,6 +50,9 @@ struct op {
 /* NULL: out of memory, and the kernel was told so. */
 struct op *op_new(fuse_req_t req, op_reply_fn *reply);
 
+/* End a call that nobody was given. */
+void op_end(struct op *op, int status);
+
 /* Common replies. */
 op_reply_fn op_reply_none;  /* status 0 */
 op_reply_fn op_reply_entry; /* lookup, mkdir, symlink */
@@ -59,6 +64,17 @@ void op_fill_stat(const struct fs_attr *attr, struct stat *ret);
 
 /* The fs behind a request. */
 struct fs *op_fs(fuse_req_t req);
+
+/*
+ * The control tree, when a request for that node, or for that name in it, is
+ * its own; else NULL.
+ */
+struct control *op_control(fuse_req_t req, uint64_t nodeid);
+struct control *op_control_name(fuse_req_t req, uint64_t parent,
+                                const char *name);
+
+/* Give back lookup counts, to whom they belong. */
+void op_forget(struct session *session, uint64_t nodeid, uint64_t count);
 
 /*
  * A write's data lie in the thread's request buffer.  Most writes are done when
@@ -85,6 +101,13 @@ void ops_data_fill(struct fuse_lowlevel_ops *ops);
 static inline struct fs_handle *op_handle(const struct fuse_file_info *fi)
 {
 	return fi ? (struct fs_handle *)(uintptr_t)fi->fh : NULL;
+}
+
+/* The same of the control tree. */
+static inline struct control_handle *
+op_control_handle(const struct fuse_file_info *fi)
+{
+	return (struct control_handle *)(uintptr_t)fi->fh;
 }
 
 #endif

@@ -13,7 +13,12 @@ static void ops_getattr(fuse_req_t req, fuse_ino_t nodeid,
 	struct op *op = op_new(req, op_reply_attr);
 
 	(void)fi;
-	if (op)
+	if (!op)
+		return;
+	op->control = op_control(req, nodeid);
+	if (op->control)
+		control_getattr(op->control, &op->call, nodeid);
+	else
 		fs_getattr(op->fs, &op->call, nodeid);
 }
 
@@ -52,7 +57,12 @@ static void ops_setattr(fuse_req_t req, fuse_ino_t nodeid, struct stat *st,
 		.mtime = st->st_mtim,
 	};
 
-	if (op)
+	if (!op)
+		return;
+	op->control = op_control(req, nodeid);
+	if (op->control)
+		control_setattr(op->control, &op->call, nodeid);
+	else
 		fs_setattr(op->fs, &op->call, nodeid, op_handle(fi),
 		           set_from_fuse(to_set), &attr);
 }
@@ -99,8 +109,13 @@ static void reply_xattr(struct op *op)
 static void ops_getxattr(fuse_req_t req, fuse_ino_t nodeid, const char *name,
                          size_t size)
 {
-	struct op *op = op_new(req, reply_xattr);
+	struct op *op;
 
+	if (op_control(req, nodeid)) {
+		(void)fuse_reply_err(req, ENODATA);
+		return;
+	}
+	op = op_new(req, reply_xattr);
 	if (!op)
 		return;
 	op->limit = size;
@@ -114,7 +129,10 @@ static void ops_listxattr(fuse_req_t req, fuse_ino_t nodeid, size_t size)
 	if (!op)
 		return;
 	op->limit = size;
-	fs_listxattr(op->fs, &op->call, nodeid);
+	if (op_control(req, nodeid))
+		op_end(op, 0); /* there are none */
+	else
+		fs_listxattr(op->fs, &op->call, nodeid);
 }
 
 static void ops_setxattr(fuse_req_t req, fuse_ino_t nodeid, const char *name,
@@ -128,7 +146,9 @@ static void ops_setxattr(fuse_req_t req, fuse_ino_t nodeid, const char *name,
 		.flags = flags,
 	};
 
-	if (op)
+	if (op && op_control(req, nodeid))
+		op_end(op, -EOPNOTSUPP);
+	else if (op)
 		fs_setxattr(op->fs, &op->call, nodeid, &xattr);
 }
 
@@ -137,7 +157,9 @@ static void ops_removexattr(fuse_req_t req, fuse_ino_t nodeid, const char *name)
 	struct op *op = op_new(req, op_reply_none);
 	struct fs_xattr xattr = {.name = name};
 
-	if (op)
+	if (op && op_control(req, nodeid))
+		op_end(op, -EOPNOTSUPP);
+	else if (op)
 		fs_setxattr(op->fs, &op->call, nodeid, &xattr);
 }
 

@@ -4,6 +4,7 @@
 #include "session_impl.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -11,7 +12,8 @@
 /* What open and create answer about the handle. */
 static void fill_open(struct op *op)
 {
-	op->fi.fh = (uint64_t)(uintptr_t)op->call.handle;
+	op->fi.fh = op->control ? (uint64_t)(uintptr_t)op->call.control
+	                        : (uint64_t)(uintptr_t)op->call.handle;
 	op->fi.direct_io = op->call.direct_io;
 	op->fi.keep_cache = op->call.keep_cache;
 }
@@ -19,7 +21,11 @@ static void fill_open(struct op *op)
 static void reply_open(struct op *op)
 {
 	fill_open(op);
-	if (fuse_reply_open(op->req, &op->fi) == -ENOENT)
+	if (fuse_reply_open(op->req, &op->fi) != -ENOENT)
+		return;
+	if (op->control)
+		control_release(op->control, op->call.control);
+	else
 		fs_release(op->fs, op->call.handle);
 }
 
@@ -31,7 +37,11 @@ static void ops_open(fuse_req_t req, fuse_ino_t nodeid,
 	if (!op)
 		return;
 	op->fi = *fi;
-	fs_open(op->fs, &op->call, nodeid, fi->flags);
+	op->control = op_control(req, nodeid);
+	if (op->control)
+		control_open(op->control, &op->call, nodeid, fi->flags);
+	else
+		fs_open(op->fs, &op->call, nodeid, fi->flags);
 }
 
 static void reply_create(struct op *op)
@@ -50,7 +60,7 @@ static void reply_create(struct op *op)
 static void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name,
                        mode_t mode, struct fuse_file_info *fi)
 {
-	struct op *op = op_new(req, reply_create);
+	struct op *op;
 	struct fs_create create = {
 		.parent = parent,
 		.name = name,
@@ -58,6 +68,12 @@ static void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 		.flags = fi->flags,
 	};
 
+	if (op_control_name(req, parent, name)) {
+		/* what is there was found before: this is not */
+		(void)fuse_reply_err(req, ENOENT);
+		return;
+	}
+	op = op_new(req, reply_create);
 	if (!op)
 		return;
 	op->fi = *fi;
@@ -96,8 +112,13 @@ static void ops_read(fuse_req_t req, fuse_ino_t nodeid, size_t size,
 {
 	struct op *op = op_new_data(req, reply_read);
 
-	(void)nodeid;
-	if (op)
+	if (!op)
+		return;
+	op->control = op_control(req, nodeid);
+	if (op->control)
+		control_read(op->control, &op->call, op_control_handle(fi),
+		             (uint64_t)offset, size);
+	else
 		fs_read(op->fs, &op->call, op_handle(fi), (uint64_t)offset,
 		        size);
 }
@@ -119,9 +140,14 @@ static void ops_write(fuse_req_t req, fuse_ino_t nodeid, const char *data,
 	struct op *op = op_new_data(req, op_reply_count);
 	struct slice slice = {.data = unconst(data), .len = size};
 
-	(void)nodeid;
 	if (!op)
 		return;
+	op->control = op_control(req, nodeid);
+	if (op->control) {
+		control_write(op->control, &op->call, op_control_handle(fi),
+		              (uint64_t)offset, slice);
+		return;
+	}
 
 	atomic_store(&op->turn, OP_RUNNING);
 	op->call.page_back = fi->writepage;
@@ -134,8 +160,9 @@ static void ops_flush(fuse_req_t req, fuse_ino_t nodeid,
 {
 	struct op *op = op_new_data(req, op_reply_none);
 
-	(void)nodeid;
-	if (op)
+	if (op && op_control(req, nodeid))
+		op_end(op, 0); /* no work is done in close */
+	else if (op)
 		fs_flush(op->fs, &op->call, op_handle(fi));
 }
 
@@ -144,16 +171,22 @@ static void ops_fsync(fuse_req_t req, fuse_ino_t nodeid, int datasync,
 {
 	struct op *op = op_new_data(req, op_reply_none);
 
-	(void)nodeid, (void)datasync;
-	if (op)
+	(void)datasync;
+	if (op && op_control(req, nodeid))
+		op_end(op, 0);
+	else if (op)
 		fs_fsync(op->fs, &op->call, op_handle(fi));
 }
 
 static void ops_release(fuse_req_t req, fuse_ino_t nodeid,
                         struct fuse_file_info *fi)
 {
-	(void)nodeid;
-	fs_release(op_fs(req), op_handle(fi));
+	struct control *control = op_control(req, nodeid);
+
+	if (control)
+		control_release(control, op_control_handle(fi));
+	else
+		fs_release(op_fs(req), op_handle(fi));
 	(void)fuse_reply_err(req, 0);
 }
 
@@ -162,8 +195,9 @@ static void ops_fallocate(fuse_req_t req, fuse_ino_t nodeid, int mode,
 {
 	struct op *op = op_new(req, op_reply_none);
 
-	(void)nodeid;
-	if (op)
+	if (op && op_control(req, nodeid))
+		op_end(op, -EOPNOTSUPP);
+	else if (op)
 		fs_fallocate(op->fs, &op->call, op_handle(fi), mode,
 		             (uint64_t)offset, (uint64_t)length);
 }
@@ -178,8 +212,9 @@ static void ops_lseek(fuse_req_t req, fuse_ino_t nodeid, off_t offset,
 {
 	struct op *op = op_new(req, reply_lseek);
 
-	(void)nodeid;
-	if (op)
+	if (op && op_control(req, nodeid))
+		op_end(op, -EINVAL);
+	else if (op)
 		fs_lseek(op->fs, &op->call, op_handle(fi), (uint64_t)offset,
 		         whence);
 }
@@ -200,9 +235,29 @@ static void ops_copy_file_range(fuse_req_t req, fuse_ino_t source_nodeid,
 		.length = length,
 	};
 
-	(void)source_nodeid, (void)target_nodeid, (void)flags;
-	if (op)
+	(void)flags;
+	if (op &&
+	    (op_control(req, source_nodeid) || op_control(req, target_nodeid)))
+		op_end(op, -EOPNOTSUPP); /* cp then reads and writes */
+	else if (op)
 		fs_copy_file_range(op->fs, &op->call, &copy);
+}
+
+/*
+ * Ordinary files never wait.  Handles of the control tree keep ph and tell the
+ * kernel when there is something to read.
+ */
+static void ops_poll(fuse_req_t req, fuse_ino_t nodeid,
+                     struct fuse_file_info *fi, struct fuse_pollhandle *ph)
+{
+	struct control *control = op_control(req, nodeid);
+	unsigned events = POLLIN | POLLOUT;
+
+	if (control)
+		events = control_poll(control, op_control_handle(fi), ph);
+	else if (ph)
+		fuse_pollhandle_destroy(ph);
+	(void)fuse_reply_poll(req, events);
 }
 
 void ops_data_fill(struct fuse_lowlevel_ops *ops)
@@ -216,5 +271,6 @@ void ops_data_fill(struct fuse_lowlevel_ops *ops)
 	ops->release = ops_release;
 	ops->fallocate = ops_fallocate;
 	ops->lseek = ops_lseek;
+	ops->poll = ops_poll;
 	ops->copy_file_range = ops_copy_file_range;
 }

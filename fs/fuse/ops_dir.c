@@ -17,8 +17,13 @@ static struct fs_dir *op_dir(const struct fuse_file_info *fi)
  */
 static void reply_opendir(struct op *op)
 {
-	op->fi.fh = (uint64_t)(uintptr_t)op->call.dir;
-	if (fuse_reply_open(op->req, &op->fi) == -ENOENT)
+	op->fi.fh = op->control ? (uint64_t)(uintptr_t)op->call.control
+	                        : (uint64_t)(uintptr_t)op->call.dir;
+	if (fuse_reply_open(op->req, &op->fi) != -ENOENT)
+		return;
+	if (op->control)
+		control_release(op->control, op->call.control);
+	else
 		fs_releasedir(op->fs, op->call.dir);
 }
 
@@ -30,7 +35,11 @@ static void ops_opendir(fuse_req_t req, fuse_ino_t nodeid,
 	if (!op)
 		return;
 	op->fi = *fi;
-	fs_opendir(op->fs, &op->call, nodeid);
+	op->control = op_control(req, nodeid);
+	if (op->control)
+		control_opendir(op->control, &op->call, nodeid);
+	else
+		fs_opendir(op->fs, &op->call, nodeid);
 }
 
 static void reply_readdir(struct op *op)
@@ -76,7 +85,7 @@ static bool fill_plus(void *ctx, const struct fs_dirent *dirent)
 }
 
 /* READDIR and READDIRPLUS. */
-static void readdir_any(fuse_req_t req, size_t size,
+static void readdir_any(fuse_req_t req, fuse_ino_t nodeid, size_t size,
                         const struct fs_readdir *wanted)
 {
 	struct op *op = op_new(req, reply_readdir);
@@ -93,7 +102,13 @@ static void readdir_any(fuse_req_t req, size_t size,
 		return;
 	}
 	read.ctx = op;
-	fs_readdir(op->fs, &op->call, &read);
+	op->control = op_control(req, nodeid);
+	if (op->control)
+		control_readdir(op->control, &op->call,
+		                (struct control_handle *)(void *)wanted->dir,
+		                &read);
+	else
+		fs_readdir(op->fs, &op->call, &read);
 }
 
 static void ops_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size,
@@ -105,8 +120,7 @@ static void ops_readdir(fuse_req_t req, fuse_ino_t nodeid, size_t size,
 		.fill = fill_plain,
 	};
 
-	(void)nodeid;
-	readdir_any(req, size, &read);
+	readdir_any(req, nodeid, size, &read);
 }
 
 static void ops_readdirplus(fuse_req_t req, fuse_ino_t nodeid, size_t size,
@@ -119,8 +133,7 @@ static void ops_readdirplus(fuse_req_t req, fuse_ino_t nodeid, size_t size,
 		.fill = fill_plus,
 	};
 
-	(void)nodeid;
-	readdir_any(req, size, &read);
+	readdir_any(req, nodeid, size, &read);
 }
 
 static void ops_fsyncdir(fuse_req_t req, fuse_ino_t nodeid, int datasync,
@@ -128,16 +141,22 @@ static void ops_fsyncdir(fuse_req_t req, fuse_ino_t nodeid, int datasync,
 {
 	struct op *op = op_new(req, op_reply_none);
 
-	(void)nodeid, (void)datasync;
-	if (op)
+	(void)datasync;
+	if (op && op_control(req, nodeid))
+		op_end(op, 0);
+	else if (op)
 		fs_fsyncdir(op->fs, &op->call, op_dir(fi));
 }
 
 static void ops_releasedir(fuse_req_t req, fuse_ino_t nodeid,
                            struct fuse_file_info *fi)
 {
-	(void)nodeid;
-	fs_releasedir(op_fs(req), op_dir(fi));
+	struct control *control = op_control(req, nodeid);
+
+	if (control)
+		control_release(control, op_control_handle(fi));
+	else
+		fs_releasedir(op_fs(req), op_dir(fi));
 	(void)fuse_reply_err(req, 0);
 }
 

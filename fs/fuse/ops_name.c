@@ -10,13 +10,27 @@ static void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct op *op = op_new(req, op_reply_entry);
 
-	if (op)
+	if (!op)
+		return;
+	op->control = op_control_name(req, parent, name);
+	if (op->control)
+		control_lookup(op->control, &op->call, parent, name);
+	else
 		fs_lookup(op->fs, &op->call, parent, name);
+}
+
+/* Whether the control tree owns the name: nobody makes or removes any there. */
+static bool refuse_control(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	if (!op_control_name(req, parent, name))
+		return false;
+	(void)fuse_reply_err(req, EPERM);
+	return true;
 }
 
 static void ops_forget(fuse_req_t req, fuse_ino_t nodeid, uint64_t count)
 {
-	fs_forget(op_fs(req), nodeid, count);
+	op_forget(fuse_req_userdata(req), nodeid, count);
 	fuse_reply_none(req);
 }
 
@@ -24,7 +38,8 @@ static void ops_forget_multi(fuse_req_t req, size_t count,
                              struct fuse_forget_data *forgets)
 {
 	for (size_t i = 0; i < count; i++)
-		fs_forget(op_fs(req), forgets[i].ino, forgets[i].nlookup);
+		op_forget(fuse_req_userdata(req), forgets[i].ino,
+		          forgets[i].nlookup);
 	fuse_reply_none(req);
 }
 
@@ -46,6 +61,9 @@ static void ops_link(fuse_req_t req, fuse_ino_t nodeid, fuse_ino_t parent,
 static void ops_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
                       mode_t mode)
 {
+	if (refuse_control(req, parent, name))
+		return;
+
 	struct op *op = op_new(req, op_reply_entry);
 
 	if (op)
@@ -54,6 +72,9 @@ static void ops_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
 
 static void ops_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
+	if (refuse_control(req, parent, name))
+		return;
+
 	struct op *op = op_new(req, op_reply_none);
 
 	if (op)
@@ -62,6 +83,9 @@ static void ops_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 static void ops_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
+	if (refuse_control(req, parent, name))
+		return;
+
 	struct op *op = op_new(req, op_reply_none);
 
 	if (op)
@@ -71,6 +95,9 @@ static void ops_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 static void ops_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
                         const char *name)
 {
+	if (refuse_control(req, parent, name))
+		return;
+
 	struct op *op = op_new(req, op_reply_entry);
 
 	if (op)
@@ -81,6 +108,10 @@ static void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
                        fuse_ino_t new_parent, const char *new_name,
                        unsigned flags)
 {
+	if (refuse_control(req, parent, name) ||
+	    refuse_control(req, new_parent, new_name))
+		return;
+
 	struct op *op = op_new(req, op_reply_none);
 	struct fs_rename rename = {
 		.parent = parent,

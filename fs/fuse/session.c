@@ -364,6 +364,29 @@ static void on_wake(int sig)
 	(void)sig;
 }
 
+/* control_kernel: a polled file has something to read. */
+static void kernel_ready(void *poll)
+{
+	(void)fuse_lowlevel_notify_poll(poll);
+}
+
+static void kernel_drop(void *poll)
+{
+	fuse_pollhandle_destroy(poll);
+}
+
+void session_set_control(struct session *session, struct control *control)
+{
+	static const struct control_kernel kernel = {
+		.ready = kernel_ready,
+		.drop = kernel_drop,
+	};
+
+	session->control = control;
+	if (control)
+		control_set_kernel(control, &kernel);
+}
+
 int session_start(struct session *session, struct fs *fs, struct err *reterr)
 {
 	session->fs = fs;

@@ -28,6 +28,7 @@ struct keeper {
 struct session {
 	struct fuse_session *fuse;
 	struct fs *fs; /* borrowed; set before the first request is served */
+	struct control *control; /* the same; NULL: there is no .porter */
 	struct fs_kernel kernel;
 	char *mountpoint;
 	bool by_descriptor; /* mounted on /dev/fd/N: not ours to unmount */

@@ -204,6 +204,10 @@ void conf_print(const struct conf *conf, struct str *ret);
 void conf_print_help(struct str *ret);
 void conf_print_template(struct str *ret);
 
+/* The same as conf_print, as one JSON object: {"general":{"log":{"value":"info",
+ * "from":"default"},...},"buckets":{NAME:{...}}}; secrets are "set":true. */
+int conf_print_json(const struct conf *conf, struct str *ret);
+
 /* Text to values (0, -EINVAL, -ERANGE), for others that take the same units (control commands). */
 int conf_parse_size(const char *text, uint64_t *ret);
 int conf_parse_duration_ms(const char *text, uint64_t *ret);

@@ -45,6 +45,13 @@ int fs_bucket_may(const struct fs *fs, unsigned number, bool replaces,
 /* The object was made, replaced or removed past the mount's calls. */
 void fs_name_changed(struct fs *fs, unsigned number, const char *key);
 
+/*
+ * Forget what is believed of a name and, where it is a directory, of which names
+ * are in it; recursive: and of everything below.  bucket NULL: of all buckets.
+ */
+void fs_forget_names(struct fs *fs, const char *bucket, const char *key,
+                     bool recursive);
+
 /* ---- who writes ---- */
 
 struct fs_writer {

@@ -47,7 +47,6 @@ struct command { /* zeroed = none */
 int command_parse(const char *text, size_t len, struct command *ret,
                   struct err *reterr);
 void command_release(struct command *command);
-DEFINE_CLEANUP(struct command *, command_release);
 
 /* Add a word, copied. 0 or -ENOMEM. */
 int command_add(struct command *command, const char *key, const char *value);

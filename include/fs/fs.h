@@ -25,6 +25,7 @@
 #include <time.h>
 
 struct clock;
+struct control_handle;
 struct exec;
 struct fs;
 struct fs_dir;
@@ -84,6 +85,8 @@ struct fs_config { /* all copied */
 	enum fs_fate on_killed_writer;
 	enum fs_fate on_failed_writer;
 	enum fs_fate on_unknown_writer;
+	const char *root_extra;  /* a directory that readdir of the root names
+	                           beside the buckets; NULL = none; borrowed */
 	const char *staging_dir; /* for bytes that must leave memory; NULL =
 	                            $TMPDIR, else /var/tmp */
 	bool checkpoint;     /* publish a file in between where bytes that were
@@ -252,8 +255,9 @@ struct fs_call {
 	};
 	struct fs_handle *handle; /* open, create: the caller's until release */
 	struct fs_dir *dir;       /* opendir: likewise until releasedir */
-	bool direct_io;           /* open, create: pass the page cache by */
-	bool keep_cache;          /* open, create: cached pages are right */
+	struct control_handle *control; /* both, of a control file */
+	bool direct_io;  /* open, create: pass the page cache by */
+	bool keep_cache; /* open, create: cached pages are right */
 
 	/* The fs's from call to done. */
 	void *private;

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 
 struct conf;
+struct control;
 struct fs;
 struct fs_callers;
 struct porter;
@@ -39,6 +40,9 @@ int porter_new(const struct porter_config *config, struct porter **ret,
 
 /* Borrowed. */
 struct fs *porter_fs(struct porter *porter);
+
+/* The control tree; borrowed; NULL when control = off. */
+struct control *porter_control(struct porter *porter);
 
 /* The session must be gone. */
 void porter_free(struct porter *porter);

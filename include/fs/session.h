@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "fs/fs.h"
 
+struct control;
 struct session;
 
 struct session_config {
@@ -40,6 +41,12 @@ int session_new(const struct session_config *config, struct session **ret,
  * Returns 0 or the errno of making threads.
  */
 int session_start(struct session *session, struct fs *fs, struct err *reterr);
+
+/*
+ * Serve .porter too; before session_start().  It must outlive the session.
+ * NULL: there is none.
+ */
+void session_set_control(struct session *session, struct control *control);
 
 /* Until the kernel ended the session. Returns 0 or a negative errno. */
 int session_wait(struct session *session);

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of the control tree: a new file is a row.  README is made from it.
+ *
+ * The first row is .porter itself; of two rows that match one path the first
+ * counts, so names stand before stars.
+ */
+#include "control_impl.h"
+
+#include <sys/stat.h>
+
+#define DIR_  (S_IFDIR | 0500)
+#define READ  (S_IFREG | 0400)
+#define WRITE (S_IFREG | 0200)
+#define BOTH  (S_IFREG | 0600)
+
+#define RULES(array) \
+	.rules = (array), .rule_count = sizeof(array) / sizeof((array)[0])
+
+/* loglevel's word. */
+static const struct command_rule level_rules[] = {
+	{.key = "", .needed = true, .help = "error, warning, info or debug"},
+};
+
+/* A place and nothing else. */
+static const struct command_rule path_rules[] = {
+	{.key = "", .needed = true, .help = "DIRECTORY/KEY, or / for all"},
+};
+
+/* invalidate's words. */
+static const struct command_rule invalidate_rules[] = {
+	{.key = "", .needed = true, .help = "DIRECTORY/KEY, or / for all"},
+	{.key = "recursive",
+         .type = COMMAND_FLAG,
+         .help = "1: and everything below"},
+};
+
+/* ctl's word. */
+static const struct command_rule ctl_rules[] = {
+	{.key = "",
+         .needed = true,
+         .help = "cancel, pause, resume, retry or forget"},
+};
+
+/* clang-format off */
+const struct node node_table[] = {
+	{.path = "", .mode = DIR_},
+
+	/* ---- how it is ---- */
+	{.path = "README", .mode = READ, .render = show_readme,
+	 .help = "this text"},
+	{.path = "version", .mode = READ, .render = show_version,
+	 .help = "of porterfs"},
+	{.path = "pid", .mode = READ, .render = show_pid,
+	 .help = "of the daemon"},
+	{.path = "uptime", .mode = READ, .moving = true, .render = show_uptime,
+	 .help = "seconds since the mount"},
+	{.path = "config.json", .mode = READ, .render = show_config,
+	 .help = "effective configuration and where each value came from, "
+		 "without secrets"},
+	{.path = "health", .mode = READ, .render = show_health,
+	 .help = "ok, degraded or failing; then why"},
+	{.path = "stats.json", .mode = READ, .render = show_stats,
+	 .help = "counters as JSON"},
+	{.path = "metrics", .mode = READ, .render = show_metrics,
+	 .help = "counters as Prometheus scrapes them"},
+	{.path = "errors", .mode = READ, .render = show_errors,
+	 .help = "the last 100 failures, of commands and of data, one JSON "
+		 "object each"},
+	{.path = "events.stream", .mode = READ, .follow = follow_events,
+	 .help = "what happens from now on: jobs; blocks"},
+	{.path = "loglevel", .mode = BOTH, .render = show_loglevel,
+	 .command = do_loglevel, RULES(level_rules),
+	 .help = "how much is logged"},
+
+	/* ---- what is under way ---- */
+	{.path = "sync", .mode = WRITE, .command = do_sync, RULES(path_rules),
+	 .help = "returns when all closed files are at their servers"},
+	{.path = "invalidate", .mode = WRITE, .command = do_invalidate,
+	 RULES(invalidate_rules),
+	 .help = "forget what is cached of names and attributes"},
+	{.path = "uploads.jsonl", .mode = READ, .render = show_uploads,
+	 .help = "files open for writing: path, pid, bytes, state"},
+
+	/* ---- jobs ---- */
+	{.path = "dryrun", .mode = BOTH, .slow = true, .command = do_dryrun,
+	 .help = "COMMAND key=value...: what such a job would do; replies "
+		 "with its counts"},
+	{.path = "jobs", .mode = DIR_, .help = "all jobs"},
+	{.path = "jobs/index.jsonl", .mode = READ, .render = show_jobs,
+	 .help = "one line each"},
+	{.path = "jobs/*", .mode = DIR_, .moving = true,
+	 .exists = job_is_there, .list = list_jobs,
+	 .help = "a job, by its id"},
+	{.path = "jobs/*/spec.json", .mode = READ, .moving = true,
+	 .exists = job_is_there, .render = show_job_spec,
+	 .help = "the command as it was given"},
+	{.path = "jobs/*/type", .mode = READ, .moving = true,
+	 .exists = job_is_there, .render = show_job_type,
+	 .help = "clone, export, ..."},
+	{.path = "jobs/*/state", .mode = READ, .moving = true,
+	 .exists = job_is_there, .render = show_job_state,
+	 .help = "queued, running, done, failed or cancelled"},
+	{.path = "jobs/*/status.json", .mode = READ, .moving = true,
+	 .exists = job_is_there, .render = show_job_status,
+	 .help = "counts, totals, rate, eta_s, percent, errno, error"},
+	{.path = "jobs/*/progress.stream", .mode = READ, .moving = true,
+	 .exists = job_is_there, .follow = follow_progress,
+	 .help = "status.json again and again until the job ends; blocks"},
+	{.path = "jobs/*/wait", .mode = READ, .moving = true,
+	 .exists = job_is_there, .follow = follow_wait,
+	 .help = "blocks until the job ends; then its status, and the job's "
+		 "errno if it failed"},
+	{.path = "jobs/*/log", .mode = READ, .moving = true,
+	 .exists = job_is_there, .render = show_job_log,
+	 .help = "what the job says, each object that failed in a line"},
+	{.path = "jobs/*/ctl", .mode = WRITE, .moving = true,
+	 .exists = job_is_there, .command = do_job_control, RULES(ctl_rules),
+	 .help = "steer it"},
+};
+/* clang-format on */
+
+const size_t node_table_count = sizeof(node_table) / sizeof(node_table[0]);
