@@ -15,7 +15,7 @@
 #include <string.h>
 
 /* Bytes gathered and appended at a time. */
-#define PIECE ((size_t)256 << 10)
+#define PIECE ((size_t)1 << 20)
 
 /* Drafts that may have a piece in memory at the same time. */
 #define GATE_MAX 8
@@ -67,19 +67,108 @@ static void gate_leave(struct draft_gate *gate)
 
 /* ---- the plan ---- */
 
-/* All of it is sent. */
+/* copies() of the plan: any version that is stored can be copied. */
+static bool can_copy(void *ctx, unsigned source)
+{
+	(void)ctx;
+	(void)source;
+	return true;
+}
+
+/* whole() of the plan. */
+static bool is_whole(void *ctx, unsigned source, uint64_t length)
+{
+	struct draft_send *send = ctx;
+	struct stored *stored = draft_source(send->draft, source);
+	bool whole = stored->size == length;
+
+	stored_unref(stored);
+	return whole;
+}
+
+/* What is copied and what is sent. */
 static int make_plan(struct draft_send *send)
 {
-	struct plan_part *part = calloc(1, sizeof(*part));
+	struct commit_plan_config config = {
+		.copies = can_copy,
+		.whole = is_whole,
+		.ctx = send,
+	};
+	struct extents map;
+	int r = draft_map(send->draft, &map);
 
-	if (!part)
+	if (r < 0)
+		return r;
+	uploads_commit_config(send->uploads, send->store, &config);
+	r = commit_plan(&map, &config, &send->plan, &send->err);
+	extents_release(&map);
+	return r;
+}
+
+/* Parts of a plan that is one PUT: one that is sent, unless there is no byte. */
+static int plan_parts(struct draft_send *send)
+{
+	struct commit_plan *plan = &send->plan;
+	uint64_t size = draft_size(send->draft);
+
+	if (plan->shape != PLAN_PUT || size == 0)
+		return 0;
+	plan->parts = calloc(1, sizeof(plan->parts[0]));
+	if (!plan->parts)
 		return -ENOMEM;
-	part->kind = PLAN_SEND;
-	part->length = draft_size(send->draft);
-	send->plan.shape = PLAN_PUT;
-	send->plan.parts = part;
-	send->plan.count = part->length > 0;
+	plan->parts[0] = (struct plan_part){.kind = PLAN_SEND, .length = size};
+	plan->count = 1;
 	return 0;
+}
+
+/* Let the store copy a part. */
+static int copy(struct draft_send *send, const struct plan_part *part)
+{
+	struct stored *stored = draft_source(send->draft, part->source);
+	const struct upload_source source = {
+		.store = stored->store,
+		.key = stored->key,
+		.etag = stored->etag,
+		.offset = part->source_offset,
+		.length = part->length,
+	};
+	int r = send->plan.shape == PLAN_WHOLE
+	                ? upload_copy_whole(send->up, &source)
+	                : upload_append_copy(send->up, &source);
+
+	if (r < 0)
+		(void)upload_status(send->up, &send->err);
+	stored_unref(stored);
+	return r;
+}
+
+/* Begin a part: a copied one is over at once. */
+static int part_begin(struct draft_send *send, const struct plan_part *part)
+{
+	int r;
+
+	if (part->kind == PLAN_COPY) {
+		send->offset = part->offset + part->length;
+		return copy(send, part);
+	}
+	if (send->plan.shape != PLAN_PARTS)
+		return 0;
+	r = upload_expect_part(send->up, part->length);
+	if (r < 0)
+		(void)upload_status(send->up, &send->err);
+	return r;
+}
+
+/* End it; all of its bytes are appended. */
+static int part_end(struct draft_send *send, const struct plan_part *part)
+{
+	int r = 0;
+
+	if (part->kind == PLAN_SEND && send->plan.shape == PLAN_PARTS)
+		r = upload_cut(send->up);
+	if (r < 0)
+		(void)upload_status(send->up, &send->err);
+	return r;
 }
 
 /* ---- pieces ---- */
@@ -145,11 +234,17 @@ static bool go(struct draft_send *send)
 	while (send->status == 0 && send->part < send->plan.count) {
 		const struct plan_part *part = &send->plan.parts[send->part];
 
-		if (send->offset < part->offset + part->length) {
+		if (!send->in_part) {
+			send->in_part = true;
+			send->status = part_begin(send, part);
+		} else if (send->offset < part->offset + part->length) {
 			move_piece(send, part);
 			return false;
+		} else {
+			send->status = part_end(send, part);
+			send->in_part = false;
+			send->part++;
 		}
-		send->part++;
 	}
 	return true;
 }
@@ -162,7 +257,7 @@ static void end(struct draft_send *send)
 	struct draft_gate *gate = send->gate;
 
 	reader_release(&send->reader);
-	free(send->plan.parts);
+	commit_plan_release(&send->plan);
 	free(send->buffer);
 	if (send->status < 0 && send->err.code == 0)
 		(void)err_set(&send->err, send->status, "%s",
@@ -188,11 +283,14 @@ static void run(struct task *task)
 static void begin(struct task *task)
 {
 	struct draft_send *send = container_of(task, struct draft_send, task);
+	uint64_t size = draft_size(send->draft);
 
 	send->task.run = run;
 	send->status = make_plan(send);
+	if (send->status == 0)
+		send->status = plan_parts(send);
 	if (send->status == 0) {
-		send->buffer = malloc(PIECE);
+		send->buffer = malloc(size < PIECE ? (size_t)size + 1 : PIECE);
 		send->status = send->buffer ? 0 : -ENOMEM;
 	}
 	turn(send);
@@ -206,10 +304,11 @@ void draft_send(struct draft_send *send)
 	send->part = 0;
 	send->offset = 0;
 	send->gathered = false;
+	send->in_part = false;
 	send->buffer = NULL;
 	send->task.run = begin;
 	atomic_init(&send->turns, 0);
-	reader_init(&send->reader, (uint64_t)PIECE * 4);
+	reader_init(&send->reader, PIECE);
 	if (gate_enter(send))
 		exec_run(send->exec, &send->task);
 }

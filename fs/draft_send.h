@@ -46,6 +46,7 @@ struct draft_send { /* the caller's memory until done() */
 	struct commit_plan plan;
 	size_t part;     /* index of the one being sent */
 	uint64_t offset; /* in the file: up to there it is appended */
+	bool in_part;    /* it has begun */
 	bool gathered;   /* buffer holds the next bytes */
 	uint8_t *buffer;
 	struct reader reader;

@@ -60,7 +60,8 @@ struct rig_config {
 	enum fake_mode mode;
 	unsigned latency_ms;
 	const struct store_limits *limits;
-	uint64_t budget; /* 0 = 64 MiB */
+	struct object_store *store; /* NULL: the fake one */
+	uint64_t budget;            /* 0 = 64 MiB */
 	bool threads;
 	bool callers; /* have a process table */
 	bool no_checkpoint;
@@ -138,7 +139,8 @@ rig_fn void rig_mount(struct rig *rig, const struct rig_config *config)
 {
 	const struct fs_bucket_config bucket = {
 		.name = "primary",
-		.store = fault_store_object_store(rig->fault),
+		.store = config->store ? config->store
+	                               : fault_store_object_store(rig->fault),
 		.identity = "test",
 		.mode = config->bucket,
 		.cache_ttl_ms = 3600000,
