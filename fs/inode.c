@@ -57,10 +57,54 @@ static void take_off_locked(struct inode *inode)
 		HASH_DELETE(by_name, inode->bucket->names, inode);
 }
 
+/* st_ino of some bytes. */
+static uint64_t number_of(const void *data, size_t len, uint64_t seed)
+{
+	uint64_t ino = digest_xxh64(data, len, seed);
+
+	return ino > FS_ROOT_ID ? ino : ino + 2;
+}
+
+uint64_t inode_number(const struct bucket *bucket, const char *key)
+{
+	return number_of(key, strlen(key), bucket->seed);
+}
+
+/* Note whether an inode's number is still that of its key. */
+static void note_number_locked(struct inode *inode)
+{
+	struct inodes *table = inode->table;
+	bool stray = inode->bucket &&
+	             inode->ino != inode_number(inode->bucket, inode->key);
+
+	if (stray && !inode->stray)
+		HASH_ADD(by_ino, table->strays, ino, sizeof(inode->ino), inode);
+	if (!stray && inode->stray)
+		HASH_DELETE(by_ino, table->strays, inode);
+	inode->stray = stray && inode->by_ino.tbl;
+}
+
+/* The number for an inode that comes into the table. */
+static uint64_t free_number_locked(struct inodes *table,
+                                   const struct inode *inode)
+{
+	uint64_t ino = inode_number(inode->bucket, inode->key);
+	struct inode *taken;
+
+	for (;;) {
+		HASH_FIND(by_ino, table->strays, &ino, sizeof(ino), taken);
+		if (!taken)
+			return ino;
+		ino = number_of(&ino, sizeof(ino), inode->bucket->seed);
+	}
+}
+
 /* Take an inode out of the table. */
 static void remove_locked(struct inode *inode)
 {
 	take_off_locked(inode);
+	if (inode->stray)
+		HASH_DELETE(by_ino, inode->table->strays, inode);
 	list_remove(&inode->doomed_link);
 	HASH_DELETE(by_id, inode->table->by_id, inode);
 }
@@ -178,6 +222,25 @@ struct inode *inode_of_key(struct bucket *bucket, const char *key)
 	return inode;
 }
 
+int inodes_below(struct bucket *bucket, const char *dir, struct inode ***ret)
+{
+	WITH_LOCK(&bucket->fs->inodes->lock);
+	unsigned room = HASH_CNT(by_name, bucket->names);
+	struct inode **inodes = calloc(room + 1, sizeof(struct inode *));
+	int count = 0;
+
+	*ret = inodes;
+	if (!inodes)
+		return -ENOMEM;
+	for (struct inode *i = bucket->names; i; i = i->by_name.next) {
+		if (!key_below(i->key, dir))
+			continue;
+		i->refs++;
+		inodes[count++] = i;
+	}
+	return count;
+}
+
 bool inode_linked(struct inode *inode)
 {
 	WITH_LOCK(&inode->table->lock);
@@ -235,13 +298,6 @@ void inode_entry(struct inode *inode, struct fs_entry *ret)
 	ret->entry_ms = ret->attr_ms;
 }
 
-uint64_t inode_number(const struct bucket *bucket, const char *key)
-{
-	uint64_t ino = digest_xxh64(key, strlen(key), bucket->seed);
-
-	return ino > FS_ROOT_ID ? ino : ino + 2;
-}
-
 /* An inode in no table; NULL: out of memory. */
 static struct inode *inode_new(struct inodes *table,
                                const struct inode_plan *plan)
@@ -257,8 +313,6 @@ static struct inode *inode_new(struct inodes *table,
 	}
 	(void)pthread_mutex_init(&inode->lock, NULL);
 	list_init(&inode->doomed_link);
-	inode->ino = plan->bucket ? inode_number(plan->bucket, inode->key)
-	                          : FS_ROOT_ID;
 	inode->kind = plan->kind;
 	inode->bucket = plan->bucket;
 	inode->table = table;
@@ -273,6 +327,8 @@ static struct inode *inode_new(struct inodes *table,
 static int insert_locked(struct inodes *table, struct inode *inode)
 {
 	inode->nodeid = ++table->last_id;
+	inode->ino =
+		inode->bucket ? free_number_locked(table, inode) : FS_ROOT_ID;
 	HASH_ADD(by_id, table->by_id, nodeid, sizeof(inode->nodeid), inode);
 	if (!inode->by_id.tbl)
 		return -ENOMEM;
@@ -412,6 +468,7 @@ int inode_rekey(struct inode *inode, const char *key)
 	HASH_ADD_KEYPTR(by_name, inode->bucket->names, inode->key,
 	                strlen(inode->key), inode);
 	inode->linked = inode->by_name.tbl != NULL;
+	note_number_locked(inode);
 	return 0;
 }
 

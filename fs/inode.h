@@ -55,8 +55,9 @@ struct inode_extra {
 };
 
 struct inode {
-	uint64_t nodeid;       /* never changes */
-	uint64_t ino;          /* st_ino: hash of bucket and first key */
+	uint64_t nodeid; /* never changes */
+	uint64_t ino;    /* st_ino: hash of bucket and first key, or of that
+	                          while a renamed inode has this number */
 	enum inode_kind kind;  /* never changes */
 	struct bucket *bucket; /* never changes; NULL for the root */
 	struct inodes *table;
@@ -87,14 +88,23 @@ struct inode {
 	struct list doomed_link; /* table->lock: table->doomed */
 	UT_hash_handle by_id;
 	UT_hash_handle by_name;
+	bool stray; /* table->lock: in table->strays */
+	UT_hash_handle by_ino;
 };
 
 struct inodes {
 	struct fs *fs;
 	pthread_mutex_t lock;
 	struct inode *by_id; /* lock */
-	uint64_t last_id;    /* lock */
-	struct list doomed;  /* lock */
+
+	/*
+	 * lock: those whose st_ino is not their key's, because they were
+	 * renamed: whoever gets their old name must have another number, or mv
+	 * and cp take the two for one file.
+	 */
+	struct inode *strays;
+	uint64_t last_id;   /* lock */
+	struct list doomed; /* lock */
 };
 
 /* The table. Bucket roots are made by bucket_init(). */
@@ -117,6 +127,12 @@ void inode_forget(struct inodes *table, uint64_t nodeid, uint64_t count);
 
 /* The current inode of a key, referenced, or NULL when none is known. */
 struct inode *inode_of_key(struct bucket *bucket, const char *key);
+
+/*
+ * The current inodes of all names below a directory's key, each referenced, as
+ * an array (free it). Returns how many, or -ENOMEM.
+ */
+int inodes_below(struct bucket *bucket, const char *dir, struct inode ***ret);
 
 /* Whether this is still its name's current inode. */
 bool inode_linked(struct inode *inode);

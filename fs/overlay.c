@@ -11,6 +11,7 @@
 #include "base/lock.h"
 #include "key.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* A directory with children in the overlay. */
@@ -188,6 +189,41 @@ int overlay_keep_dir(struct overlay *overlay, const char *dir)
 		key[key_parent_len(key)] = 0;
 	}
 	return r;
+}
+
+/* The key that an item gets by a rename, malloc'ed; NULL: no memory. */
+static char *moved_key(const struct overlay_item *item, const char *from,
+                       const char *to)
+{
+	const char *rest = item->key + strlen(from);
+	size_t len = strlen(to) + strlen(rest) + 1;
+	char *key = malloc(len);
+
+	if (key)
+		(void)snprintf(key, len, "%s%s", to, rest);
+	return key;
+}
+
+int overlay_move(struct overlay *overlay, const char *from, const char *to)
+{
+	WITH_LOCK(&overlay->lock);
+	struct overlay_item *item;
+	struct overlay_item *next;
+
+	for (item = overlay->items; item; item = next) {
+		cleanup(freep) char *key = NULL;
+
+		next = item->hh.next;
+		if (item->state == OVERLAY_HIDDEN ||
+		    (strcmp(item->key, from) != 0 &&
+		     !key_below(item->key, from)))
+			continue;
+		key = moved_key(item, from, to);
+		if (!key || set_locked(overlay, key, item->state) < 0)
+			return -ENOMEM;
+		remove_locked(overlay, item);
+	}
+	return 0;
 }
 
 size_t overlay_count(struct overlay *overlay, const char *dir,

@@ -44,6 +44,12 @@ enum overlay_state overlay_get(struct overlay *overlay, const char *key);
 /* OVERLAY_DIR for dir and its parents ("" = the root: nothing to do). */
 int overlay_keep_dir(struct overlay *overlay, const char *dir);
 
+/*
+ * A directory was renamed: it and what is LOCAL or DIR below it go to the new
+ * name; HIDDEN ones stay where their object is. 0 or -ENOMEM.
+ */
+int overlay_move(struct overlay *overlay, const char *from, const char *to);
+
 /* How many direct children of dir have that state. */
 size_t overlay_count(struct overlay *overlay, const char *dir,
                      enum overlay_state state);

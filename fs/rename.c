@@ -10,7 +10,8 @@
  *   turns of both keys -> (HEAD) -> COPY -> (HEAD) -> DELETE -> both names told
  *
  * The inode keeps its nodeid and goes to the new name with the copy's version.
- * Directories and other buckets are EXDEV: mv falls back to copying.
+ * Directories have rename_dir.h.  Other buckets are EXDEV: mv falls back to
+ * copying.
  */
 #include "base/lock.h"
 #include "call.h"
@@ -22,6 +23,7 @@
 #include "key.h"
 #include "lookup.h"
 #include "overlay.h"
+#include "rename_dir.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -523,7 +525,7 @@ static int check(struct move *move, struct inode *from, struct inode *to,
 	move->inode = inode_of_key(from->bucket, move->from);
 	if (!move->inode)
 		return -ESTALE; /* the kernel looks both names up again */
-	return move->inode->kind == INODE_DIR ? -EXDEV : 0;
+	return 0;
 }
 
 /* Whether the bucket's mode allows it. */
@@ -556,6 +558,11 @@ void fs_rename(struct fs *fs, struct fs_call *call,
 		return;
 	move = calloc(1, sizeof(*move));
 	r = move ? check(move, from, to, rename) : -ENOMEM;
+	if (r == 0 && move->inode->kind == INODE_DIR) {
+		rename_dir(call, move->inode, move->to,
+		           rename->flags & RENAME_NOREPLACE);
+		return;
+	}
 	if (r == 0)
 		r = may_move(move, &call->err);
 	if (r != 0) {

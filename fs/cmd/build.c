@@ -222,6 +222,10 @@ static void fill_fs(const struct conf *conf, struct fs_config *ret)
 		.part_size = conf_number(conf, NULL, "part_size"),
 		.upload_concurrency =
 			(unsigned)conf_number(conf, NULL, "upload_concurrency"),
+		.copy_concurrency =
+			(unsigned)conf_number(conf, NULL, "copy_concurrency"),
+		.rename_dir_max =
+			(unsigned)conf_number(conf, NULL, "rename_dir_max"),
 		.read_ahead_max = conf_number(conf, NULL, "read_ahead_max"),
 		.write_deadline_ms = conf_number(conf, NULL, "write_deadline"),
 		.checkpoint = conf_bool(conf, NULL, "checkpoint"),

@@ -80,7 +80,9 @@ struct fs_config { /* all copied */
 	uint64_t negative_ttl_ms;
 	uint64_t part_size;          /* bytes */
 	unsigned upload_concurrency; /* parts of one file on the wire */
-	uint64_t read_ahead_max;     /* bytes per open file */
+	unsigned copy_concurrency;   /* copies of one rename; 0 = one */
+	unsigned rename_dir_max; /* objects of a directory that is renamed */
+	uint64_t read_ahead_max; /* bytes per open file */
 	uint64_t write_deadline_ms;
 	enum fs_fate on_killed_writer;
 	enum fs_fate on_failed_writer;

@@ -123,6 +123,8 @@ void rig_init(struct rig *rig, const struct rig_config *config)
 		.file_mode = 0644,
 		.dir_mode = 0755,
 		.negative_ttl_ms = 60000,
+		.copy_concurrency = 4,
+		.rename_dir_max = 50,
 		.seed = 7,
 	};
 	const struct fs_parts parts = {
