@@ -448,12 +448,42 @@ static void a_rename_that_waits_for_a_turn_can_be_interrupted(void **state)
 	rig_end(&rig);
 }
 
+/* mv a b; touch a: who compares st_ino must not take them for one file. */
+static void the_old_name_gets_another_number(void **state)
+{
+	struct fs_attr a;
+	struct fs_attr b;
+	struct rig rig;
+	uint64_t ino;
+
+	(void)state;
+	rig_init(&rig, NULL);
+	assert_int_equal(fake_store_put_text(rig.fake, "a", "text"), 0);
+	assert_int_equal(rig_getattr(&rig, rig_walk(&rig, "a"), &a), 0);
+	ino = a.ino;
+	assert_int_equal(move(&rig, "a", "b", 0), 0);
+	assert_int_equal(fake_store_put_text(rig.fake, "a", "new"), 0);
+	rig_pass(&rig, 5000000);
+	assert_int_equal(rig_getattr(&rig, rig_walk(&rig, "b"), &b), 0);
+	assert_int_equal(b.ino, ino); /* it is the same file */
+	assert_int_equal(rig_getattr(&rig, rig_walk(&rig, "a"), &a), 0);
+	assert_true(a.ino != b.ino);
+	assert_int_equal(move(&rig, "a", "c", 0), 0);
+	assert_int_equal(move(&rig, "b", "a", 0), 0);
+	assert_int_equal(rig_getattr(&rig, rig_walk(&rig, "c"), &b), 0);
+	assert_int_equal(b.ino, a.ino);
+	assert_int_equal(rig_getattr(&rig, rig_walk(&rig, "a"), &a), 0);
+	assert_int_equal(a.ino, ino);
+	rig_end(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_stored_file_is_copied_and_then_deleted),
 		cmocka_unit_test(a_store_that_cannot_pin_is_asked_before),
 		cmocka_unit_test(the_metadata_goes_along),
+		cmocka_unit_test(the_old_name_gets_another_number),
 		cmocka_unit_test(
 			a_file_that_only_is_here_just_gets_another_name),
 		cmocka_unit_test(a_file_whose_parts_are_sent_cannot_be_renamed),
