@@ -11,9 +11,11 @@ is "$(wc -l <"$f")" 2 "two commands, one file"
 is "$(grep -c early "$f" || true)" 0 "nothing was published before the end"
 
 for shell in bash dash; do
-	$shell -c "{ for i in \$(seq 100); do date; done; } >$MNT/primary/$shell"
-	is "$(wc -l <"$MNT/primary/$shell")" 100 "100 children in $shell"
-	is "$(stored "primary/$shell" | wc -l)" 100 "are in the store"
+	# A commit before the last would make the object, and the next line early.
+	$shell -c "{ for i in \$(seq 500); do date; [ ! -e $STORE/b-primary/$shell ] || echo early; done; } >$MNT/primary/$shell"
+	is "$(wc -l <"$MNT/primary/$shell")" 500 "500 children in $shell"
+	is "$(grep -c early "$MNT/primary/$shell" || true)" 0 "make one commit"
+	is "$(stored "primary/$shell" | wc -l)" 500 "are in the store"
 done
 
 (echo one; (echo two); bash -c 'echo three') >"$MNT/primary/sub"
