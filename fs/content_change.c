@@ -120,13 +120,13 @@ static enum change_next change_locked(struct change_op *op, uint64_t stored,
 	if (op->resize && op->length == 0)
 		return cut_locked(op, ret);
 
+	enter_locked(op);
 	*ret_edit = content_edit_locked(&op->edit, reterr);
 	if (*ret_edit == EDIT_REFUSED)
 		return CHANGE_ANSWER;
 	if (*ret_edit != EDIT_READY)
 		return CHANGE_EDIT;
 	content->step = CONTENT_DIRTY;
-	enter_locked(op);
 	draft_unref(op->draft);
 	op->draft = draft_ref(content->draft);
 	return CHANGE_STEP;

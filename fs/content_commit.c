@@ -229,6 +229,8 @@ static void draft_sent(struct draft_send *send)
 {
 	struct commit *commit = container_of(send, struct commit, send);
 
+	if (send->status == -ENOENT)
+		send->status = -ESTALE;
 	if (send->status == -ESTALE)
 		(void)err_wrap(&send->err,
 		               "the version that was changed is gone");

@@ -196,8 +196,8 @@ static void convert(struct task *task)
 	}
 	content_drop_upload(content, up);
 	content_wake(content);
-	edit->wait.go(&edit->wait); /* edit may be gone now */
 	content_leave(content);
+	edit->wait.go(&edit->wait); /* edit may be gone now */
 	content_put(content);
 }
 

@@ -93,7 +93,7 @@ static void read_done(struct reader_read *read)
 	struct read_op *op = container_of(read, struct read_op, read);
 	struct fs_call *call;
 
-	if (read->status == -ESTALE) {
+	if (read->status == -ESTALE || read->status == -ENOENT) {
 		read_stale(op, read->pins.stored->etag);
 		return;
 	}
@@ -146,7 +146,7 @@ static void gather_done(struct draft_gather *gather)
 	struct stored *base;
 	struct fs_call *call;
 
-	if (gather->status == -ESTALE) {
+	if (gather->status == -ESTALE || gather->status == -ENOENT) {
 		base = draft_base(op->draft);
 		read_stale(op, base ? base->etag : "");
 		stored_unref(base);
