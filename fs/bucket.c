@@ -40,6 +40,7 @@ int bucket_init(struct bucket *bucket, struct fs *fs, unsigned number,
 		.fs = fs,
 		.number = number,
 		.name = strdup(config->name),
+		.identity = strdup(identity),
 		.broken = config->store ? 0 : config->broken,
 		.mode = config->mode,
 		.attrs = config->attrs,
@@ -56,7 +57,7 @@ int bucket_init(struct bucket *bucket, struct fs *fs, unsigned number,
 	list_init(&bucket->pages);
 	if (!config->store && config->broken >= 0)
 		bucket->broken = -EIO;
-	if (!bucket->name)
+	if (!bucket->name || !bucket->identity)
 		return -ENOMEM;
 	r = config->store ? named_store_new(config->store, &bucket->store) : 0;
 	if (r == 0)
@@ -74,6 +75,7 @@ void bucket_release(struct bucket *bucket)
 	store_destroy(bucket->store);
 	(void)pthread_mutex_destroy(&bucket->turns_lock);
 	(void)pthread_mutex_destroy(&bucket->flights_lock);
+	free(bucket->identity);
 	free(bucket->name);
 }
 

@@ -261,6 +261,8 @@ struct upload *content_new_upload(struct content *content)
 	struct upload_config config = {
 		.uploads = content->all->uploads,
 		.store = content->inode->bucket->store,
+		.bucket = content->inode->bucket->name,
+		.identity = content->inode->bucket->identity,
 		.describe = describe,
 		.released = released,
 		.owner = owner,
@@ -425,6 +427,8 @@ int contents_new(struct fs *fs, struct contents **ret)
 		.part_size = fs->config.part_size,
 		.max_inflight = fs->config.upload_concurrency,
 		.deadline_ms = fs->config.write_deadline_ms,
+		.journal = fs->parts.journal,
+		.clock = fs->parts.clock,
 	};
 	int r;
 

@@ -46,6 +46,7 @@ struct bucket {
 	struct fs *fs;
 	unsigned number; /* index in fs->buckets */
 	char *name;
+	char *identity; /* endpoint, bucket and prefix: the same for ever */
 	struct object_store *store; /* takes paths (named_store.h); NULL: see
 	                               broken */
 	int broken;                 /* errno of every access; 0 = works */

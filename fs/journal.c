@@ -20,7 +20,7 @@
 #include <time.h>
 
 #define GATHER_MS 10   /* how long a batch nobody waits for may grow */
-#define RETRY_MS  1000 /* between tries of drops that failed */
+#define RETRY_MS  1000 /* between tries of notes that failed */
 #define ID_BLOCK  (1u << 20)
 
 void journal_op_free(struct op *op)
@@ -92,25 +92,54 @@ int journal_commit(struct journal *journal, struct list *first,
 	return r;
 }
 
-/* Commit a batch: together, and if that fails, one by one. */
+/* Whether nobody hears of its failure: it is tried again. */
+static bool is_note(const struct op *op)
+{
+	return !op->put && !op->barrier;
+}
+
+/*
+ * Commit a batch: together, and if that fails, one by one in order.  Behind a
+ * note that failed nothing is acknowledged, for done() says that all before it
+ * is on disk too.
+ */
 static void commit_batch(struct journal *journal, struct list *batch)
 {
 	bool one = batch->next->next == batch;
 	int r = journal_commit(journal, batch->next, batch);
+	int lost = 0;
 
 	list_for_each(node, batch) {
 		struct op *op = container_of(node, struct op, link);
 
 		op->status = r;
-		if (r < 0 && !one)
+		if (r < 0 && lost < 0 && !is_note(op))
+			op->status = lost;
+		else if (r < 0 && !one)
 			op->status = journal_commit(journal, node, node->next);
-		if (op->status < 0)
+		if (op->status < 0) {
 			metric_add(&journal->failures, 1);
+			lost = lost < 0 || !is_note(op) ? lost : op->status;
+		}
 	}
 }
 
-/* A write that nobody waits for has failed. */
-static void note_failed(struct journal *journal, struct op *op)
+/* Try a note again later, unless a newer one of that record was to come. */
+static void keep_note(struct journal *journal, struct op *op)
+{
+	list_for_each_safe(node, &journal->again) {
+		struct op *old = container_of(node, struct op, link);
+
+		if (memcmp(old->key, op->key, JOURNAL_KEY_SIZE) != 0)
+			continue;
+		list_remove(&old->link);
+		journal_op_free(old);
+	}
+	list_append(&journal->again, &op->link);
+}
+
+/* A note could not be written. */
+static void note_failed(struct journal *journal, int status)
 {
 	bool first;
 
@@ -118,11 +147,11 @@ static void note_failed(struct journal *journal, struct op *op)
 		WITH_LOCK(&journal->lock);
 		first = journal->note_error == 0;
 		if (first)
-			journal->note_error = op->status;
+			journal->note_error = status;
 	}
 	if (first)
 		log_error("the journal cannot be written: %s",
-		          strerror(-op->status));
+		          strerror(-status));
 }
 
 /* Tell whoever waits, and let the batch go. */
@@ -140,24 +169,21 @@ static void end_batch(struct journal *journal, struct list *batch)
 			op->put->status = op->status;
 			op->put->done(op->put);
 		} else if (op->status < 0) {
-			note_failed(journal, op);
-			if (op->drop) {
-				list_append(&journal->again, &op->link);
-				continue;
-			}
+			note_failed(journal, op->status);
+			keep_note(journal, op);
+			continue;
 		}
 		journal_op_free(op);
 	}
 }
 
-/* Answer puts that found no memory; done() must come from this thread. */
+/* Answer puts that never were writes; done() must come from this thread. */
 static void end_lost(struct list *lost)
 {
 	struct journal_put *put;
 
 	while ((put = list_first(lost, struct journal_put, link))) {
 		list_remove(&put->link);
-		put->status = -ENOMEM;
 		put->done(put);
 	}
 }
@@ -243,26 +269,30 @@ static void enqueue_locked(struct journal *journal, struct op *op)
 
 /* ---- putting ---- */
 
-/* Copy a write. NULL: no memory. */
-static struct op *make_op(enum journal_kind kind, uint64_t id,
-                          struct slice value)
+/* Copy a write. Returns 0, -ENOMEM, or -ENOSPC when it can never fit. */
+static int make_op(const struct journal *journal, const struct journal_put *put,
+                   struct op **ret)
 {
-	struct op *op = calloc(1, sizeof(*op));
+	cleanup(freep) struct op *op = calloc(1, sizeof(*op));
+	int r = 0;
 
 	if (!op)
-		return NULL;
-	journal_record_key(kind, id, op->key);
-	op->drop = value.data == NULL;
-	if (!op->drop && journal_record_make(op->key, value, &op->record) < 0) {
-		free(op);
-		return NULL;
-	}
-	return op;
+		return -ENOMEM;
+	if (put->value.len > journal->record_max)
+		return -ENOSPC;
+	journal_record_key(put->kind, put->id, op->key);
+	op->drop = put->value.data == NULL;
+	if (!op->drop)
+		r = journal_record_make(op->key, put->value, &op->record);
+	if (r == 0)
+		*ret = take(&op);
+	return r;
 }
 
 void journal_put(struct journal *journal, struct journal_put *put)
 {
-	struct op *op;
+	struct op *op = NULL;
+	int r;
 
 	if (!journal) {
 		put->status = 0;
@@ -272,10 +302,11 @@ void journal_put(struct journal *journal, struct journal_put *put)
 	}
 
 	assert(!journal->read_only);
-	op = make_op(put->kind, put->id, put->value);
+	r = make_op(journal, put, &op);
 	metric_add(&journal->writes, 1);
 	WITH_LOCK(&journal->lock);
 	assert(!journal->stop);
+	put->status = r;
 	if (op) {
 		op->put = put->done ? put : NULL;
 		enqueue_locked(journal, op);
@@ -283,7 +314,7 @@ void journal_put(struct journal *journal, struct journal_put *put)
 		list_append(&journal->lost, &put->link);
 		(void)pthread_cond_signal(&journal->wake);
 	} else if (journal->note_error == 0) {
-		journal->note_error = -ENOMEM;
+		journal->note_error = r;
 	}
 }
 

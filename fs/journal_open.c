@@ -209,6 +209,7 @@ int journal_open(const struct journal_config *config, struct journal **ret,
 		return err_set(reterr, -ENOMEM, "out of memory");
 
 	journal->read_only = config->read_only;
+	journal->record_max = config->size_max / 4;
 	r = open_kv(journal, config, reterr);
 	if (r < 0) {
 		free(journal);

@@ -34,6 +34,7 @@ struct op {
 struct journal {
 	struct kv *kv;
 	bool read_only;
+	uint64_t record_max; /* bytes of a value */
 	bool running;
 	pthread_t thread;
 	struct metrics *metrics; /* borrowed, or NULL */
@@ -45,7 +46,7 @@ struct journal {
 	pthread_cond_t wake;  /* of the thread */
 	pthread_cond_t synced;
 	struct list queue; /* lock: op */
-	struct list lost;  /* lock: journal_put that found no memory */
+	struct list lost;  /* lock: journal_put that cannot be written */
 	unsigned waiting;  /* lock: somebody waits for that many of them */
 	uint64_t queued;   /* lock: barriers begun */
 	uint64_t reached;  /* lock: barriers on disk */
@@ -53,7 +54,7 @@ struct journal {
 	int note_error;    /* lock: the first of notes, until told */
 	uint64_t next_id;  /* lock */
 	uint64_t reserved; /* lock: the first id beyond those on disk */
-	struct list again; /* the thread's: drops that failed */
+	struct list again; /* the thread's: notes that failed */
 };
 
 /* What the thread "journal" does until it is told to stop. */

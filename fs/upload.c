@@ -179,6 +179,9 @@ int upload_new(const struct upload_config *config, struct upload **ret)
 	up->describe = config->describe;
 	up->released = config->released;
 	up->owner = config->owner;
+	up->bucket = config->bucket;
+	up->identity = config->identity;
+	up->remade = config->remade;
 	upload_plan_init(&up->plan, up->limits, all->config.part_size,
 	                 all->held_max);
 	if (config->nonce)

@@ -9,7 +9,7 @@
  *     | finish         | finish: one PUT        | failure          v
  *     +----------------+---> FINISHING          +--> FAILED      DONE
  *                                               |
- *                                               | keep: stays open, logged
+ *                                               | keep: stays open, journalled
  *                                               +--> KEPT
  *
  * Bytes are appended in order and copied into slabs of the pool (class WRITE).
@@ -39,12 +39,14 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/list.h"
+#include "fs/journal.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 struct commit_plan_config; /* commit_plan.h */
+struct clock;
 struct exec;
 struct object_info;
 struct object_store;
@@ -55,12 +57,14 @@ struct uploads;
 /* ---- all uploads of a mount ---- */
 
 struct uploads_config {
-	struct pool *pool;       /* borrowed */
-	struct exec *exec;       /* borrowed: writes spilled bytes */
-	const char *staging_dir; /* copied; NULL = $TMPDIR, else /var/tmp */
-	uint64_t part_size;      /* bytes */
-	unsigned max_inflight;   /* parts of one upload on the wire */
-	uint64_t deadline_ms;    /* for a part, a PUT, a Create */
+	struct pool *pool;         /* borrowed */
+	struct exec *exec;         /* borrowed: writes spilled bytes */
+	const char *staging_dir;   /* copied; NULL = $TMPDIR, else /var/tmp */
+	uint64_t part_size;        /* bytes */
+	unsigned max_inflight;     /* parts of one upload on the wire */
+	uint64_t deadline_ms;      /* for a part, a PUT, a Create, a doubt */
+	struct journal *journal;   /* borrowed; NULL: nothing is remembered */
+	const struct clock *clock; /* borrowed; with a journal */
 
 	/*
 	 * May be NULL.  Told when the first upload begins (true) and when none
@@ -85,7 +89,10 @@ DEFINE_CLEANUP(struct uploads *, uploads_free);
 
 /* Block until no upload is left. Not on a thread that runs callbacks. */
 void uploads_settle(struct uploads *uploads);
-/* Give up: cancel and abort all of them; they fail with -ECANCELED soon. */
+/*
+ * Give up all of them; they fail with -ECANCELED soon.  With a journal, those
+ * that have parts at the store are kept there, else aborted.
+ */
 void uploads_cancel(struct uploads *uploads);
 /* Uploads that have not ended. */
 unsigned uploads_count(struct uploads *uploads);
@@ -108,6 +115,10 @@ struct upload_target {
 struct upload_config {
 	struct uploads *uploads;    /* borrowed */
 	struct object_store *store; /* borrowed, outlives the upload */
+	const char *bucket;         /* likewise: for the journal, its name */
+	const char *identity;       /* and endpoint, bucket and prefix */
+	bool remade; /* its bytes are kept elsewhere: after a crash or a
+	                cancel it is aborted, never left open */
 
 	/*
 	 * Describe the object as it is now, the nonce in its headers.  Asked
@@ -252,12 +263,14 @@ struct upload_sync { /* the caller's memory until done() */
 	int status;
 	struct err err;
 	void (*done)(struct upload_sync *sync);
-	uint64_t until;   /* upload */
-	struct list link; /* upload */
+	uint64_t until;         /* upload */
+	struct journal_put put; /* upload */
+	struct list link;       /* upload */
 };
 
 /*
- * done() with 0 when every byte appended so far is at the store.  The last,
+ * done() with 0 when every byte appended so far is at the store, and upload id
+ * and parts are in the journal.  The last,
  * unfilled part goes as a provisional one (a small file becomes a multipart
  * upload for it); its bytes are kept and it is replaced when it has grown.
  */
@@ -293,8 +306,8 @@ void upload_finish(struct upload *up, struct upload_finish *finish);
 
 /*
  * Stop here but leave the bytes at the store as an open upload (small ones too:
- * the tail is sent), which a warning names so that a person can publish or
- * abort it; takes up.
+ * the tail is sent), which the journal and a warning name so that a person can
+ * publish or abort it; takes up.
  */
 void upload_keep(struct upload *up, const char *why);
 

@@ -23,6 +23,8 @@ static void abort_done(struct store_req *req)
 	(void)pthread_mutex_lock(&up->lock);
 	upload_req_ended_locked(up);
 	up->stage = STAGE_GONE;
+	if (req->status == 0 || req->status == -ENOENT)
+		upload_forget_locked(up);
 	(void)pthread_mutex_unlock(&up->lock);
 	upload_unref(up);
 }
@@ -38,6 +40,7 @@ static bool wants_abort_locked(const struct upload *up)
 static void abort_submit(struct upload *up)
 {
 	up->stage = STAGE_ABORT;
+	upload_note_locked(up, UPLOAD_ABORTING);
 	up->cancelled = false; /* that much is owed to the store */
 	up->req = (struct store_req){
 		.verb = STORE_MPU_ABORT,
@@ -62,6 +65,7 @@ static void kept(struct upload_sync *sync)
 	up->tail = NULL;
 	if (sync->status == 0)
 		list_splice(&debris.parts, &up->parts);
+	upload_note_kept_locked(up, up->keep_why, sync->status == 0);
 	(void)pthread_mutex_unlock(&up->lock);
 
 	if (up->create == CREATE_DONE)
@@ -149,7 +153,7 @@ static enum advance decide_locked(struct upload *up)
 		return ADVANCE_NOT;
 	if (wants_abort_locked(up))
 		return ADVANCE_ABORT;
-	if (up->status < 0)
+	if (up->status < 0 || up->noting)
 		return ADVANCE_NOT;
 	if (drained_locked(up)) {
 		up->stage = upload_stage_of_commit(up);

@@ -63,6 +63,7 @@ void upload_publish(struct upload *up, int status, const struct err *err)
 
 	upload_debris_init(&debris);
 	publish_locked(up, status, err, &finish);
+	upload_forget_locked(up);
 	up->tail = NULL;
 	list_splice(&debris.parts, &up->parts); /* the PUT's */
 	(void)pthread_mutex_unlock(&up->lock);
@@ -85,8 +86,14 @@ static void fail(struct upload *up, int status, const struct err *err)
 		up->whole->flying = false;
 		up->whole = NULL;
 	}
-	if (status == -ESTALE && up->create == CREATE_DONE) {
+	if (up->doubt) {
 		up->keep = true;
+		log_error("whether '%s' was published is not known (upload id "
+		          "%s); the next start settles it",
+		          up->target->key, up->upload_id);
+	} else if (status == -ESTALE && up->create == CREATE_DONE) {
+		up->keep = true;
+		upload_note_kept_locked(up, err->text, true);
 		log_warning("the upload of '%s' was left open (upload id %s): "
 		            "%s",
 		            up->target->key, up->upload_id, err->text);
@@ -186,6 +193,8 @@ static void refute(struct upload *up, const struct store_req *head)
 		upload_publish(up, status, &err); /* the bytes are there */
 		return;
 	}
+	up->doubt =
+		up->record > 0 && head->status < 0 && head->status != -ENOENT;
 	/* A gone upload is no broken condition: what was expected is there. */
 	if (status == -ENOENT && up->expect == UPLOAD_ETAG &&
 	    head->status == 0 && strcmp(head->info.etag, up->expect_etag) == 0)
@@ -224,6 +233,9 @@ static void head_submit(struct upload *up, store_done_fn *done)
 	up->req = (struct store_req){
 		.verb = STORE_HEAD,
 		.key = up->target->key,
+		.deadline_ms = up->stage == STAGE_VERIFY
+	                               ? up->all->config.deadline_ms
+	                               : 0,
 		.done = done,
 	};
 	upload_req_submit(up);
@@ -429,9 +441,10 @@ int upload_step_locked(struct upload *up)
 		head_submit(up, check_done);
 		return 0;
 	case STAGE_COMMIT:
-		if (up->create == CREATE_DONE)
-			complete_submit(up);
-		else if (up->whole_of)
+		if (up->create == CREATE_DONE) {
+			if (!upload_note_finishing_locked(up))
+				complete_submit(up);
+		} else if (up->whole_of)
 			copy_submit(up);
 		else
 			return put_submit(up);

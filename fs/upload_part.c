@@ -235,6 +235,8 @@ static int reserve_infos_locked(struct upload *up, unsigned number)
 	infos = realloc(up->infos, cap * sizeof(infos[0]));
 	if (!infos)
 		return -ENOMEM;
+	memset(infos + up->info_cap, 0,
+	       (cap - up->info_cap) * sizeof(infos[0]));
 	up->infos = infos;
 	up->info_cap = cap;
 	return 0;
@@ -276,6 +278,7 @@ static void acknowledge_locked(struct upload *up, struct upload_part *part,
 		(void)str_copy(part->etag, sizeof(part->etag), req->info.etag);
 		(void)str_copy(part->checksum, sizeof(part->checksum),
 		               req->info.checksum);
+		upload_note_part_locked(up, part);
 	}
 
 	if (up->status == 0 && part->sealed && part->durable == part->size) {

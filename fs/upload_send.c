@@ -75,26 +75,45 @@ void upload_req_ended_locked(struct upload *up)
 
 /* ---- MPU_CREATE ---- */
 
+/* How many Creates may have made an upload that nobody told us of. */
+static unsigned lost_creates(const struct store_req *req)
+{
+	if (req->status == 0)
+		return req->attempts > 1 ? req->attempts - 1 : 0;
+	if (req->attempts > 1)
+		return req->attempts;
+	return req->maybe_applied ? 1 : 0;
+}
+
 /* done() of MPU_CREATE. */
 static void create_done(struct store_req *req)
 {
 	struct upload *up = req->owner;
 	struct upload_debris debris;
+	unsigned lost;
+	bool hunts;
 
 	upload_debris_init(&debris);
 	(void)pthread_mutex_lock(&up->lock);
 	upload_req_ended_locked(up);
+	lost = lost_creates(req);
+	hunts = lost > 0 && up->record > 0;
+	upload_hunt_locked(up, lost);
 	if (req->status < 0) {
 		up->create = CREATE_NONE;
+		if (!hunts)
+			upload_forget_locked(up);
 		upload_fail_locked(up, req->status, &req->err, &debris);
 	} else {
 		memcpy(up->upload_id, req->create.upload_id,
 		       sizeof(up->upload_id));
 		up->create = CREATE_DONE;
+		upload_note_locked(up, UPLOAD_OPEN);
 	}
 	(void)pthread_mutex_unlock(&up->lock);
 
 	upload_debris_clear(up, &debris);
+	upload_hunt(up, hunts);
 	upload_go_on(up);
 	upload_unref(up);
 }
@@ -112,8 +131,7 @@ static bool wants_create_locked(const struct upload *up)
 	return (first && first->sealed) || upload_sync_wants_tail_locked(up);
 }
 
-/* Send MPU_CREATE. The lock is held on entry and on return. */
-static void create_submit(struct upload *up)
+void upload_create_submit(struct upload *up)
 {
 	up->req = (struct store_req){
 		.verb = STORE_MPU_CREATE,
@@ -164,8 +182,10 @@ static bool create_next(struct upload *up)
 		return true;
 	}
 
+	if (upload_intend(up))
+		return true;
 	WITH_LOCK(&up->lock);
-	create_submit(up);
+	upload_create_submit(up);
 	return true;
 }
 
@@ -186,8 +206,7 @@ static void tell_syncs(struct upload *up)
 			list_first(&ready, struct upload_sync, link);
 
 		list_remove(&sync->link);
-		sync->status = 0;
-		sync->done(sync);
+		upload_end_sync(up, sync);
 	}
 }
 

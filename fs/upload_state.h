@@ -9,6 +9,7 @@
  *   upload_send.c    who sends; the Create
  *   upload_finish.c  the commit: conditions and doubt
  *   upload_restamp.c late metadata
+ *   upload_journal.c what of it is in the journal
  *   upload_end.c     what comes next when no more bytes come; abort, keep
  *   uploads.c        all of them: counting, memory pressure, spilling
  *
@@ -38,6 +39,7 @@
 #include "staging.h"
 #include "upload.h"
 #include "upload_plan.h"
+#include "upload_record.h"
 
 #include <stdatomic.h>
 
@@ -189,6 +191,23 @@ struct upload {
 	struct object_info info; /* of the committed object */
 	struct upload_sync keep_sync;
 	const char *keep_why;
+
+	/* The journal. */
+	const char *bucket;   /* borrowed */
+	const char *identity; /* borrowed */
+	bool remade;
+	uint64_t record;         /* lock: its id in the journal; 0 = none */
+	uint64_t began_s;        /* with it: wall clock */
+	enum upload_state state; /* lock: as last noted */
+	bool whole_kept;         /* lock: KEPT, and nothing is missing */
+	char why[160];           /* lock: KEPT */
+	struct journal_put record_put; /* of the intent, and before Complete */
+	bool noting;                   /* lock: that one is under way */
+	bool noted;                    /* lock: and was answered */
+	bool doubt; /* lock: nobody knows whether Complete was applied */
+	bool stray; /* lock: there may be an upload nobody told us of */
+	unsigned lost_creates; /* the hunt's */
+	struct task hunt;
 };
 
 struct uploads {
@@ -272,7 +291,28 @@ void upload_copy_fill_locked(struct upload_part *part);
 int upload_copy_errno(int status);
 void upload_origins_free(struct upload *up);
 
+/* upload_journal.c */
+/* Write the intent, then send Create; false: there is no journal. No lock. */
+bool upload_intend(struct upload *up);
+/* Note the state; nobody waits. */
+void upload_note_locked(struct upload *up, enum upload_state state);
+/* KEPT; whole: every byte of the file is at the store. */
+void upload_note_kept_locked(struct upload *up, const char *why, bool whole);
+/* The store acknowledged a part: keep what Complete will need. */
+void upload_note_part_locked(struct upload *up, const struct upload_part *part);
+/* Note FINISHING; false: nothing is to be waited for. */
+bool upload_note_finishing_locked(struct upload *up);
+/* Nothing is left to be finished or undone. */
+void upload_forget_locked(struct upload *up);
+/* Answer a sync whose bytes are at the store. No lock held. */
+void upload_end_sync(struct upload *up, struct upload_sync *sync);
+/* lost Creates have no answer: look for what they made, in two steps. */
+void upload_hunt_locked(struct upload *up, unsigned lost);
+void upload_hunt(struct upload *up, bool wanted);
+
 /* upload_send.c */
+/* Send MPU_CREATE. The lock is held on entry and on return. */
+void upload_create_submit(struct upload *up);
 /* Do all that can be done now: requests, syncs, the end. No lock held. */
 void upload_go_on(struct upload *up);
 /* Ask the owner; ret is the caller's. No lock held. */

@@ -283,6 +283,29 @@ void uploads_settle(struct uploads *uploads)
 		(void)pthread_cond_wait(&uploads->ended, &uploads->lock);
 }
 
+/*
+ * What is at the store stays there for a person, or for the next start: to
+ * settle whether Complete was applied.
+ */
+static void keep_cancelled_locked(struct upload *up)
+{
+	if (up->record == 0 || up->create != CREATE_DONE || up->keep ||
+	    up->remade || up->status < 0 || up->published ||
+	    up->stage >= STAGE_ENDED)
+		return;
+	if (up->noting || up->noted) {
+		up->keep = true;
+	} else if (up->info_cap > 0 && up->infos[0].number > 0) {
+		up->keep = true;
+		upload_note_kept_locked(
+			up, "porterfs was stopped while it was written", false);
+		log_warning("'%s' was not published, its upload stays open "
+		            "(upload id %s, incomplete): porterfs was stopped "
+		            "while it was written",
+		            up->target->key, up->upload_id);
+	}
+}
+
 /* The next upload that was not cancelled yet, with a reference, or NULL. */
 static struct upload *next_to_cancel(struct uploads *all)
 {
@@ -295,6 +318,7 @@ static struct upload *next_to_cancel(struct uploads *all)
 			continue;
 		up->cancel_asked = true;
 		up->cancelled = true;
+		keep_cancelled_locked(up);
 		if (up->req_flying && up->req_submitted)
 			store_cancel(up->req_store, &up->req);
 		return up;

@@ -13,8 +13,9 @@
  * sync: done() means on disk.  A journal that cannot be written (full disk)
  * answers -ENOSPC or -EIO; what depends on it must not begin then.  When a
  * batch cannot be committed, each of its writes is tried alone, so the one that
- * is too large harms no other.  A drop nobody waits for is tried again until it
- * is on disk; a lost note is the error of the next journal_sync().
+ * is too large harms no other.  Notes nobody waits for are tried again until
+ * they are on disk, and no later put is acknowledged before that: done() with 0
+ * means that this write and all before it are on disk.
  *
  * A mount without a state_dir (tests) has no journal: every function takes
  * NULL and then answers 0 at once, done() running before the return.
@@ -42,6 +43,7 @@ enum journal_kind {
 	JOURNAL_DELETE,     /* unlinked, DELETE not yet answered */
 	JOURNAL_JOB,        /* of the control tree */
 	JOURNAL_EXPIRY,     /* an object that this machine stamped */
+	JOURNAL_PARTS,      /* parts of an upload (upload_record.h) */
 };
 
 struct journal_config {

@@ -32,7 +32,8 @@ wait "$DAEMON" || status=$?
 DAEMON=
 is "$status" 1 "a second SIGTERM: 1"
 ! has_object primary/g || fail "an unfinished file was published"
-is "$(uploads primary)" 0 "its upload was aborted"
+is "$(uploads primary)" 1 "its upload stays open"
+like "$(cat "$LOG")" "'g' was not published, its upload stays open .*: porterfs was stopped" "and the log names it"
 ! is_mounted || fail "it is still mounted"
 kill "$writer" 2>/dev/null || true
 pkill -P "$writer" 2>/dev/null || true

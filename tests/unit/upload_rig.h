@@ -3,6 +3,7 @@
 #ifndef PORTER_TEST_UPLOAD_RIG_H
 #define PORTER_TEST_UPLOAD_RIG_H
 
+#include "base/clock.h"
 #include "base/exec.h"
 #include "base/pool.h"
 #include "base/str.h"
@@ -47,6 +48,7 @@ struct rig_config {
 	uint64_t part_size; /* 0 = 5 MiB */
 	unsigned inflight;  /* 0 = 4 */
 	bool threads;       /* a real executor */
+	struct journal *journal;
 };
 
 static const struct store_limits rig_limits = {
@@ -87,6 +89,7 @@ rig_fn void rig_init(struct rig *rig, const struct rig_config *config)
 	rig->key = "big";
 	store.mode = config->mode;
 	store.latency_ms = config->latency_ms;
+	store.clock = config->journal ? clock_system() : NULL;
 	store.limits = config->limits ? config->limits : &rig_limits;
 	rig->fake = fake_store_new(&store);
 	assert_non_null(rig->fake);
@@ -103,6 +106,8 @@ rig_fn void rig_init(struct rig *rig, const struct rig_config *config)
 	uploads.part_size = config->part_size ? config->part_size : 5 * MIB;
 	uploads.max_inflight = config->inflight ? config->inflight : 4;
 	uploads.busy = rig_busy;
+	uploads.journal = config->journal;
+	uploads.clock = clock_system();
 	uploads.ctx = rig;
 	assert_int_equal(uploads_new(&uploads, &rig->uploads), 0);
 }
@@ -154,6 +159,8 @@ rig_fn struct upload *rig_upload(struct rig *rig)
 	struct upload_config config = {
 		.uploads = rig->uploads,
 		.store = rig->store,
+		.bucket = "primary",
+		.identity = "here/bucket/",
 		.describe = rig_describe,
 		.released = rig_released,
 		.owner = rig,
