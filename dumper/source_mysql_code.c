@@ -198,14 +198,15 @@ static void add_object(struct dump *dump, const struct dump_database *db,
 
 	str_add_char(out, '\n');
 	ddl_use(dump, out, db->name);
+	if (other)
+		add_alter_database(dump, out, db->name, state->database);
+	add_state(out, state);
 	if (dump->options->drop_if_exists) {
+		/* In the object's sql_mode: only ORACLE's knows packages. */
 		str_addf(out, "DROP %s IF EXISTS ", kind);
 		sql_add_name(out, name);
 		str_add(out, ";\n");
 	}
-	if (other)
-		add_alter_database(dump, out, db->name, state->database);
-	add_state(out, state);
 	add_body(dump, out, text);
 	add_state_end(out, state);
 	if (other)
