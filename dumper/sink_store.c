@@ -381,7 +381,7 @@ struct look {
 
 static void looked(struct store_req *req)
 {
-	struct look *look = req->owner;
+	struct look *look = container_of(req, struct look, req);
 	const struct store_headers *headers = &req->info.headers;
 
 	for (size_t i = 0; req->status == 0 && i < headers->meta_count; i++)
@@ -400,7 +400,6 @@ static int check(struct store_sink *sink, struct err *reterr)
 	look->nonce = sink->nonce;
 	look->req.verb = STORE_HEAD;
 	look->req.key = sink->key;
-	look->req.owner = look;
 	look->req.done = looked;
 	if (store_call(sink->store, &look->req) < 0)
 		return err_set(reterr, look->req.status, "%s",
