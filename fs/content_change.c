@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Changing a file's size, and making holes.
+ * Changing a file's size, making holes, taking ranges of other files.
  *
  * Cut to nothing, the bytes written so far are given up (an upload is aborted)
  * and a new, empty object begins.  Anything else is a change of the draft that
@@ -18,8 +18,10 @@ struct change_op {
 	struct draft *draft; /* shares */
 	struct draft_step step;
 	bool resize; /* to length; else [offset, offset + length) gets zeros */
-	bool grow;   /* may make the file longer */
-	bool shrink; /* may make it shorter */
+	struct stored *source;  /* shares: or bytes of this, from */
+	uint64_t source_offset; /* on */
+	bool grow;              /* may make the file longer */
+	bool shrink;            /* may make it shorter */
 	uint64_t offset;
 	uint64_t length;
 	bool by_name;
@@ -32,6 +34,7 @@ static void change_free(struct change_op *op)
 	struct content *content = op->content;
 
 	draft_unref(op->draft);
+	stored_unref(op->source);
 	free(op);
 	content_put(content);
 }
@@ -44,6 +47,8 @@ static void change_end(struct change_op *op, int status, const struct err *err)
 
 	if (op->entered)
 		content_leave(content);
+	if (call && op->source && status == 0)
+		call->count = op->length;
 	change_free(op);
 	if (call)
 		call_fail(call, status, err);
@@ -198,13 +203,22 @@ static void change_go(struct content_wait *wait)
 /* Change the draft. */
 static int change_draft(struct change_op *op, struct err *reterr)
 {
+	const struct draft_range range = {
+		.stored = op->source,
+		.offset = op->source_offset,
+		.length = op->length,
+	};
 	uint64_t end = op->resize ? op->length : op->offset + op->length;
+	uint64_t begin = op->source ? op->offset : end;
 	int r = 0;
 
 	if (op->grow)
-		r = content_may_reach(op->content, op->draft, end, end, reterr);
+		r = content_may_reach(op->content, op->draft, begin, end,
+		                      reterr);
 	if (r < 0)
 		return r;
+	if (op->source)
+		return draft_copy(op->draft, op->offset, &range, reterr);
 	if (op->resize)
 		return draft_resize(op->draft, op->length, reterr);
 	return draft_zero(op->draft, op->offset, op->length, op->grow, reterr);
@@ -243,6 +257,7 @@ static void change_start(struct content *content, struct fs_call *call,
 	struct change_op *op = calloc(1, sizeof(*op));
 
 	if (!op) {
+		stored_unref(plan->source);
 		call_answer(call, -ENOMEM);
 		return;
 	}
@@ -315,4 +330,18 @@ void content_allocate(struct content *content, struct fs_call *call,
 		                          "not collapsed, inserted or "
 		                          "unshared"));
 	}
+}
+
+void content_copy(struct content *content, struct fs_call *call,
+                  const struct content_copy *copy)
+{
+	const struct change_op plan = {
+		.grow = true,
+		.offset = copy->offset,
+		.length = copy->range.length,
+		.source = stored_ref(copy->range.stored),
+		.source_offset = copy->range.offset,
+	};
+
+	change_start(content, call, &plan);
 }

@@ -175,10 +175,45 @@ static void commit_fail(struct commit *commit, int status,
 	commit_end(commit);
 }
 
+/*
+ * Whether the server refused to copy from another bucket, with keys that may
+ * not read there: then the bytes go through here.
+ */
+static bool must_stream(struct commit *commit, int status)
+{
+	return (status == -EACCES || status == -EXDEV ||
+	        status == -EOPNOTSUPP) &&
+	       commit->send.copies_foreign && !commit->send.sends_foreign;
+}
+
+/* Send the draft once more, this time with all bytes of other buckets. */
+static void stream_instead(struct commit *commit, const struct err *err)
+{
+	struct content *content = commit->content;
+	struct upload *up;
+
+	log_info("node %llu: the server does not copy from the other bucket, "
+	         "the bytes are read and sent: %s",
+	         (unsigned long long)content->inode->nodeid, err->text);
+	{
+		WITH_LOCK(&content->lock);
+		up = take(&content->up);
+	}
+	content_drop_upload(content, up);
+	commit->send.sends_foreign = true;
+	commit->finish.status = 0;
+	draft_do(commit->draft, &commit->step);
+}
+
 /* done() of upload_finish(). */
 static void finish_done(struct upload_finish *finish)
 {
-	commit_end(container_of(finish, struct commit, finish));
+	struct commit *commit = container_of(finish, struct commit, finish);
+
+	if (!finish->published && must_stream(commit, finish->status))
+		stream_instead(commit, &finish->err);
+	else
+		commit_end(commit);
 }
 
 /* ---- what is to be replaced ---- */
@@ -234,7 +269,9 @@ static void draft_sent(struct draft_send *send)
 	if (send->status == -ESTALE)
 		(void)err_wrap(&send->err,
 		               "the version that was changed is gone");
-	if (send->status < 0)
+	if (must_stream(commit, send->status))
+		stream_instead(commit, &send->err);
+	else if (send->status < 0)
 		commit_fail(commit, send->status, &send->err);
 	else
 		upload_finish(send->up, &commit->finish);

@@ -6,7 +6,7 @@
  *   content_base.c    what is at the store when writing begins: a HEAD
  *   content_write.c   bytes in
  *   content_draft.c   how it becomes a draft: what can be changed anywhere
- *   content_change.c  its size, holes
+ *   content_change.c  its size, holes, ranges of other files
  *   content_sync.c    fsync
  *   content_read.c    reading what is not at the store yet
  *   content_commit.c  to the store: commit, keep, revert
@@ -248,6 +248,17 @@ struct content_range {
 };
 void content_allocate(struct content *content, struct fs_call *call,
                       const struct content_range *range);
+
+/*
+ * Put a range of a stored object at offset: call->count is its length.  No byte
+ * moves before the commit.
+ */
+struct content_copy {
+	uint64_t offset; /* bytes */
+	struct draft_range range;
+};
+void content_copy(struct content *content, struct fs_call *call,
+                  const struct content_copy *copy);
 
 /* content_sync.c */
 void content_fsync(struct content *content, struct fs_call *call);

@@ -23,8 +23,10 @@ struct draft {
 	atomic_uint refs;
 
 	pthread_mutex_t lock;
-	struct extents map;    /* lock */
-	struct stored *stored; /* lock: source 0, or NULL; a reader begun */
+	struct extents map;      /* lock */
+	struct stored **sources; /* lock: of CLEAN ranges, a reader begun of
+	                            each; 0 is what it began as, or NULL */
+	unsigned source_count;   /* lock: at least 1 */
 	struct staging *file; /* made by a step before the map has dirty ranges,
 	                          stays till the end */
 	struct list steps;    /* lock */
@@ -41,11 +43,18 @@ struct draft *draft_new(const struct draft_config *config)
 
 	if (!draft)
 		return NULL;
+	draft->sources = calloc(1, sizeof(struct stored *));
+	if (!draft->sources) {
+		free(draft);
+		return NULL;
+	}
+	draft->source_count = 1;
 	draft->exec = config->exec;
 	draft->staging_dir = config->staging_dir;
 	extents_init(&draft->map);
 	whole.length = config->stored ? config->stored->size : 0;
 	if (extents_put(&draft->map, &whole) < 0) {
+		free(draft->sources);
 		free(draft);
 		return NULL;
 	}
@@ -53,8 +62,8 @@ struct draft *draft_new(const struct draft_config *config)
 	(void)pthread_mutex_init(&draft->lock, NULL);
 	list_init(&draft->steps);
 	if (config->stored) {
-		draft->stored = stored_ref(config->stored);
-		stored_begin(draft->stored);
+		draft->sources[0] = stored_ref(config->stored);
+		stored_begin(draft->sources[0]);
 	}
 	return draft;
 }
@@ -80,7 +89,9 @@ void draft_unref(struct draft *draft)
 		return;
 
 	assert(list_empty(&draft->steps));
-	drop_source(draft->stored);
+	for (unsigned i = 0; i < draft->source_count; i++)
+		drop_source(draft->sources[i]);
+	free(draft->sources);
 	staging_free(draft->file);
 	extents_release(&draft->map);
 	(void)pthread_mutex_destroy(&draft->lock);
@@ -233,6 +244,54 @@ int draft_zero(struct draft *draft, uint64_t offset, uint64_t length, bool grow,
 	return r;
 }
 
+/* The number of a source, made when there is none. -ENOMEM. */
+static int source_number_locked(struct draft *draft, struct stored *stored)
+{
+	struct stored **grown;
+
+	for (unsigned i = 0; i < draft->source_count; i++) {
+		if (draft->sources[i] == stored)
+			return (int)i;
+	}
+	grown = reallocarray(draft->sources, draft->source_count + 1,
+	                     sizeof(struct stored *));
+	if (!grown)
+		return -ENOMEM;
+	draft->sources = grown;
+	grown[draft->source_count] = stored_ref(stored);
+	return (int)draft->source_count++;
+}
+
+int draft_copy(struct draft *draft, uint64_t offset,
+               const struct draft_range *range, struct err *reterr)
+{
+	struct extent extent = {
+		.kind = EXTENT_CLEAN,
+		.offset = offset,
+		.length = range->length,
+		.source_offset = range->offset,
+	};
+	unsigned before;
+	int r;
+
+	{
+		WITH_LOCK(&draft->lock);
+		before = draft->source_count;
+		r = source_number_locked(draft, range->stored);
+		if (r >= 0) {
+			extent.source = (unsigned)r;
+			r = extents_put(&draft->map, &extent);
+		}
+	}
+	if (extent.source >= before && extent.source > 0)
+		stored_begin(range->stored);
+	if (r < 0)
+		return err_set(reterr, r, "the file cannot get %llu bytes",
+		               (unsigned long long)(offset + range->length));
+	punch(draft, offset, range->length);
+	return 0;
+}
+
 int draft_sync(struct draft *draft, struct err *reterr)
 {
 	int r = draft->file ? staging_sync(draft->file) : 0;
@@ -277,11 +336,13 @@ bool draft_unchanged(struct draft *draft)
 {
 	WITH_LOCK(&draft->lock);
 	const struct extents *map = &draft->map;
+	const struct stored *base = draft->sources[0];
 
-	if (!draft->stored || map->size != draft->stored->size)
+	if (!base || map->size != base->size)
 		return false;
 	return map->count == 0 ||
-	       (map->count == 1 && map->list[0].kind == EXTENT_CLEAN);
+	       (map->count == 1 && map->list[0].kind == EXTENT_CLEAN &&
+	        map->list[0].source == 0);
 }
 
 int64_t draft_seek(struct draft *draft, uint64_t offset, bool hole)
@@ -313,14 +374,14 @@ int draft_map(struct draft *draft, struct extents *ret)
 struct stored *draft_source(struct draft *draft, unsigned number)
 {
 	WITH_LOCK(&draft->lock);
-	assert(number == 0 && draft->stored);
-	return stored_ref(draft->stored);
+	assert(number < draft->source_count && draft->sources[number]);
+	return stored_ref(draft->sources[number]);
 }
 
 struct stored *draft_base(struct draft *draft)
 {
 	WITH_LOCK(&draft->lock);
-	return draft->stored ? stored_ref(draft->stored) : NULL;
+	return draft->sources[0] ? stored_ref(draft->sources[0]) : NULL;
 }
 
 void draft_repin(struct draft *draft, struct stored *stored)
@@ -330,9 +391,9 @@ void draft_repin(struct draft *draft, struct stored *stored)
 	stored_begin(stored);
 	{
 		WITH_LOCK(&draft->lock);
-		assert(draft->stored && draft->stored->size == stored->size);
-		old = draft->stored;
-		draft->stored = stored_ref(stored);
+		old = draft->sources[0];
+		assert(old && old->size == stored->size);
+		draft->sources[0] = stored_ref(stored);
 	}
 	drop_source(old);
 }
@@ -353,5 +414,5 @@ struct stored *draft_clean_range(struct draft *draft, uint64_t offset,
 		return NULL;
 	*ret_offset = extent->source_offset + (offset - extent->offset);
 	*ret_length = length;
-	return stored_ref(draft->stored);
+	return stored_ref(draft->sources[extent->source]);
 }

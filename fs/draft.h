@@ -69,6 +69,18 @@ int draft_resize(struct draft *draft, uint64_t size, struct err *reterr);
 int draft_zero(struct draft *draft, uint64_t offset, uint64_t length, bool grow,
                struct err *reterr);
 
+/*
+ * Take a range of a stored object, which stays where it is: no byte is moved
+ * before the commit, which has the store copy it where it can.
+ */
+struct draft_range {
+	struct stored *stored; /* shares */
+	uint64_t offset;       /* in it, bytes */
+	uint64_t length;       /* bytes; within it */
+};
+int draft_copy(struct draft *draft, uint64_t offset,
+               const struct draft_range *range, struct err *reterr);
+
 /* What was written is on this machine's disk. */
 int draft_sync(struct draft *draft, struct err *reterr);
 

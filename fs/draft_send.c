@@ -67,12 +67,18 @@ static void gate_leave(struct draft_gate *gate)
 
 /* ---- the plan ---- */
 
-/* copies() of the plan: any version that is stored can be copied. */
+/* copies() of the plan: what is stored where this store can copy from. */
 static bool can_copy(void *ctx, unsigned source)
 {
-	(void)ctx;
-	(void)source;
-	return true;
+	struct draft_send *send = ctx;
+	struct stored *stored = draft_source(send->draft, source);
+	bool foreign = stored->store != send->store;
+	bool copies = store_copies_from(send->store, stored->store) &&
+	              !(foreign && send->sends_foreign);
+
+	send->copies_foreign |= foreign && copies;
+	stored_unref(stored);
+	return copies;
 }
 
 /* whole() of the plan. */
@@ -300,6 +306,7 @@ void draft_send(struct draft_send *send)
 {
 	send->status = 0;
 	send->err.code = 0;
+	send->copies_foreign = false;
 	send->plan = (struct commit_plan){0};
 	send->part = 0;
 	send->offset = 0;

@@ -30,6 +30,7 @@ struct draft_send { /* the caller's memory until done() */
 	struct uploads *uploads;
 	struct object_store *store;
 	struct exec *exec;
+	bool sends_foreign; /* what lies in another bucket is read and sent */
 
 	/*
 	 * Once, any thread, no lock held: all bytes are the upload's, which can
@@ -38,6 +39,8 @@ struct draft_send { /* the caller's memory until done() */
 	void (*done)(struct draft_send *send);
 	int status;
 	struct err err;
+	bool copies_foreign; /* the plan has the store copy from another bucket:
+	                        its keys may be refused there */
 
 	/* Inside. */
 	struct list link; /* gate->waits */

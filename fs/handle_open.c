@@ -5,8 +5,8 @@
  * For a file that is opened the first time, or is small, that request is the
  * GET of its first bytes, and the open is answered as soon as the reply's
  * headers came: a small file costs one request in all.  A large file that was
- * opened before may be in the kernel's pages altogether, and an empty one has
- * no first bytes: they get a HEAD.  So does one whose first bytes are on their
+ * opened before may be in the kernel's pages altogether, a very large one may
+ * never be read, and an empty one has no first bytes: they get a HEAD.  So does one whose first bytes are on their
  * way already, because that GET may have begun before somebody's last write.
  */
 #include "content_state.h"
@@ -17,6 +17,13 @@
 
 /* Bytes of the first GET. */
 #define OPEN_GET PREFETCH_STEP
+
+/*
+ * From this on, in bytes, a file is validated by a HEAD: one request more is
+ * nothing beside reading it, and cp may have the server copy it without reading
+ * a byte.
+ */
+#define OPEN_LARGE ((uint64_t)64 << 20)
 
 /* A file is small up to this, in bytes. */
 #define OPEN_SMALL PREFETCH_ROUND
@@ -262,7 +269,7 @@ static void open_start(struct read_open *op)
 	op->moment = meta_cache_moment(handle->all->fs->cache);
 	bytes = stored->size < OPEN_GET ? stored->size : OPEN_GET;
 	count = (size_t)((bytes + BLOCK_SIZE - 1) / BLOCK_SIZE);
-	if (count == 0 ||
+	if (count == 0 || stored->size >= OPEN_LARGE ||
 	    (stored->size > OPEN_SMALL && was_opened(handle->inode)) ||
 	    !ask_get(op, count))
 		ask_head(op);

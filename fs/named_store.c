@@ -384,6 +384,12 @@ static int named_presign(struct object_store *store, enum store_verb verb,
 	return below->ops->presign(below, verb, key, ttl_s, ret, reterr);
 }
 
+static bool named_copies_from(struct object_store *store,
+                              struct object_store *source)
+{
+	return store_copies_from(bare(store), bare(source));
+}
+
 static void named_destroy(struct object_store *store)
 {
 	struct named *named = named_of(store);
@@ -399,6 +405,7 @@ static const struct object_store_ops named_ops = {
 	.cancel = named_cancel,
 	.limits = named_limits,
 	.presign = named_presign,
+	.copies_from = named_copies_from,
 	.destroy = named_destroy,
 };
 

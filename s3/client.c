@@ -104,6 +104,18 @@ static void client_destroy(struct object_store *store)
 	client_free(client);
 }
 
+/* Amazon copies between all its regions, others inside one endpoint. */
+static bool client_copies_from(struct object_store *store,
+                               struct object_store *source_store)
+{
+	struct s3_client *client = client_of(store);
+	struct s3_client *source = client_of(source_store);
+
+	return source && (source->gate == client->gate ||
+	                  (atomic_load(&client->place)->endpoint.aws &&
+	                   atomic_load(&source->place)->endpoint.aws));
+}
+
 /* What makes a client an object_store, and known as one. */
 static const struct object_store_ops client_ops = {
 	.name = "s3",
@@ -111,6 +123,7 @@ static const struct object_store_ops client_ops = {
 	.cancel = client_cancel,
 	.limits = client_limits,
 	.presign = client_presign,
+	.copies_from = client_copies_from,
 	.destroy = client_destroy,
 };
 
@@ -145,12 +158,7 @@ int client_check_source(struct s3_client *client, struct store_req *req)
 	else
 		return 0;
 
-	const struct s3_client *source = client_of(store);
-	bool aws = atomic_load(&client->place)->endpoint.aws;
-
-	/* Amazon copies between all its regions, others inside one endpoint. */
-	if (source && (source->gate == client->gate ||
-	               (aws && atomic_load(&source->place)->endpoint.aws)))
+	if (client_copies_from((struct object_store *)client, store))
 		return 0;
 	return err_set(&req->err, -EXDEV,
 	               "the source is at another endpoint: the server cannot "

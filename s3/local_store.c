@@ -315,6 +315,13 @@ static void local_destroy(struct object_store *store)
 	local_free(local_of(store));
 }
 
+/* Any two directories. */
+static bool local_copies_from(struct object_store *store,
+                              struct object_store *source)
+{
+	return source->ops == store->ops;
+}
+
 /* The verbs behind the waist. */
 static const struct object_store_ops local_ops = {
 	.name = "local",
@@ -322,6 +329,7 @@ static const struct object_store_ops local_ops = {
 	.cancel = local_cancel,
 	.limits = local_limits,
 	.presign = local_presign,
+	.copies_from = local_copies_from,
 	.destroy = local_destroy,
 };
 

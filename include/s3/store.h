@@ -301,6 +301,14 @@ struct object_store_ops {
 	               const char *key, uint64_t ttl_s, char **ret,
 	               struct err *reterr);
 
+	/*
+	 * Whether COPY and PART_COPY from source can work at all: one endpoint,
+	 * one kind of store.  Its keys may still be refused (-EACCES).  NULL:
+	 * only from itself.
+	 */
+	bool (*copies_from)(struct object_store *store,
+	                    struct object_store *source);
+
 	/* Every request must have been done. */
 	void (*destroy)(struct object_store *store);
 };
@@ -322,6 +330,13 @@ static inline void store_cancel(struct object_store *s, struct store_req *req)
 static inline const struct store_limits *store_limits(struct object_store *s)
 {
 	return s->ops->limits(s);
+}
+
+static inline bool store_copies_from(struct object_store *s,
+                                     struct object_store *source)
+{
+	return s == source ||
+	       (s->ops->copies_from && s->ops->copies_from(s, source));
 }
 
 static inline void store_destroy(struct object_store *s)

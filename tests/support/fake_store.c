@@ -145,12 +145,19 @@ static void fake_destroy(struct object_store *store)
 	fake_store_free(fake_of(store));
 }
 
+static bool fake_copies_from(struct object_store *store,
+                             struct object_store *source)
+{
+	return source->ops == store->ops;
+}
+
 static const struct object_store_ops fake_ops = {
 	.name = "fake",
 	.submit = fake_submit,
 	.cancel = fake_cancel,
 	.limits = fake_limits,
 	.presign = fake_presign,
+	.copies_from = fake_copies_from,
 	.destroy = fake_destroy,
 };
 
