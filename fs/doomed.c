@@ -10,10 +10,12 @@
 #include "ask.h"
 #include "base/lock.h"
 #include "base/log.h"
+#include "key.h"
 #include "overlay.h"
 #include "turn.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* One DELETE under way. */
@@ -156,6 +158,27 @@ bool doomed_take(struct bucket *bucket, const char *key,
 	return true;
 }
 
+/* The last hidden name below a removed directory is gone: so is the reason
+ * why the directory is hidden. */
+static void show_parents(struct bucket *bucket, const char *key)
+{
+	char *dir = key_parent(key);
+
+	while (dir && dir[0] &&
+	       overlay_get(bucket->overlay, dir) == OVERLAY_HIDDEN &&
+	       overlay_count_below(bucket->overlay, dir, OVERLAY_HIDDEN) == 0) {
+		const struct meta_name name = inode_name(bucket, dir);
+		char *child = dir;
+
+		/* listings have shown it meanwhile */
+		meta_cache_change(bucket->fs->cache, &name, NULL);
+		overlay_clear(bucket->overlay, dir, OVERLAY_HIDDEN);
+		dir = key_parent(child);
+		free(child);
+	}
+	free(dir);
+}
+
 /*
  * The end of a DELETE: gone, or with status 0 somebody else's version is there,
  * or a failure that shows the name again.
@@ -181,6 +204,7 @@ static void doom_end(struct doom *doom, int status, bool gone)
 	else /* the name came back, or was given to something new */
 		meta_cache_change(fs->cache, &name, NULL);
 	overlay_clear(doom->bucket->overlay, doom->key, OVERLAY_HIDDEN);
+	show_parents(doom->bucket, doom->key);
 	turn_end(&doom->turn);
 	inode_unref(doom->inode);
 	doom_free(doom);

@@ -185,6 +185,8 @@ void inode_reverted(struct inode *inode)
 
 	if (only_here)
 		vanish(inode, replaces);
+	else /* it may have failed because somebody else's is there */
+		inode_tell_name(inode);
 	notify_inode(fs->notify, inode->nodeid);
 }
 

@@ -106,6 +106,25 @@ static void answer_absent(struct fs *fs, struct fs_call *call,
 	call_answer(call, -ENOENT);
 }
 
+/* The store has nothing under a name: who stood on it does so no more. */
+static void nothing_there(const struct find *find)
+{
+	struct bucket *bucket = find->bucket;
+	const struct meta_name name = inode_name(bucket, find->key);
+	cleanup(inode_unrefp) struct inode *inode =
+		inode_of_key(bucket, find->key);
+	bool local;
+
+	if (!inode ||
+	    meta_cache_changed(bucket->fs->cache, &name, find->moment))
+		return;
+	(void)pthread_mutex_lock(&inode->lock);
+	local = inode->local;
+	(void)pthread_mutex_unlock(&inode->lock);
+	if (!local)
+		inode_take_off(inode);
+}
+
 /* The end of a LOOKUP. */
 static void looked_up(struct find *find)
 {
@@ -122,6 +141,8 @@ static void looked_up(struct find *find)
 		find_start(find);
 		return;
 	}
+	if (r == -ENOENT)
+		nothing_there(find);
 	call = call_claim(looking->fs, &looking->call);
 	if (!call)
 		inode_unref(inode);

@@ -368,7 +368,10 @@ bool meta_cache_put(struct meta_cache *cache, const struct meta_name *name,
 		return true;
 	}
 	complete(meta, &record->meta);
-	store(record, meta, moment);
+	if (record->moment <= moment)
+		store(record, meta, moment);
+	else /* a younger answer was faster: a late HEAD only teaches it */
+		complete(&record->meta, meta);
 	return true;
 }
 

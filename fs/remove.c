@@ -136,6 +136,7 @@ static bool unlink_here(struct inode *inode, const char *key)
 {
 	struct bucket *bucket = inode->bucket;
 	char replaces[STORE_ETAG_MAX] = "";
+	bool counted = false;
 	bool here;
 
 	(void)pthread_mutex_lock(&inode->lock);
@@ -145,8 +146,9 @@ static bool unlink_here(struct inode *inode, const char *key)
 		inode->unlinked = true;
 		overlay_clear(bucket->overlay, key, OVERLAY_LOCAL);
 	}
-	if (here && inode->extra && inode->extra->replaces_deleted) {
+	if (here && inode->extra) {
 		memcpy(replaces, inode->extra->replaces, sizeof(replaces));
+		counted = inode->extra->replaces_deleted;
 		inode->extra->replaces_deleted = false;
 	}
 	(void)pthread_mutex_unlock(&inode->lock);
@@ -155,10 +157,10 @@ static bool unlink_here(struct inode *inode, const char *key)
 
 	forget_name(bucket, key);
 	inode_take_off(inode);
-	if (replaces[0]) {
+	if (replaces[0]) /* or the old file would come back */
 		inode_doom(inode, replaces);
+	if (counted)
 		fs_unpend(bucket->fs);
-	}
 	content_abandon(inode);
 	return true;
 }
@@ -210,6 +212,18 @@ static int unlink_at_once(struct inode *inode, const char *key)
 	return 0;
 }
 
+/* A directory went whose open files are still stored: it does not show. */
+static void hide_directory(struct removal *removal)
+{
+	struct bucket *bucket = removal->errand.bucket;
+
+	if (removal->object &&
+	    overlay_count_below(bucket->overlay, removal->key, OVERLAY_HIDDEN) >
+	            0)
+		(void)overlay_set(bucket->overlay, removal->key,
+		                  OVERLAY_HIDDEN);
+}
+
 /* The end of a removal that asked the store. */
 static void removal_end(struct removal *removal, int status)
 {
@@ -223,6 +237,7 @@ static void removal_end(struct removal *removal, int status)
 			forget_dir(bucket, removal->key);
 		else
 			forget_name(bucket, removal->key);
+		hide_directory(removal);
 		if (removal->inode)
 			inode_take_off(removal->inode);
 	} else {
@@ -244,6 +259,8 @@ static void looked_for(struct ask *ask)
 		status = err_set(&ask->req.err, -EIO,
 		                 "the store did not delete \"%s\"",
 		                 removal->key);
+	else if (status < 0 && status != -ENOENT && removal->inode)
+		inode_outdated(removal->inode); /* who knows */
 	removal_end(removal, status == -ENOENT ? 0 : status);
 }
 

@@ -91,6 +91,7 @@ static bool replace_target(struct bucket *bucket, const char *key,
 		target->extra->replaces_deleted = false;
 		deleted = true;
 	}
+	overlay_clear(bucket->overlay, key, OVERLAY_LOCAL);
 	(void)pthread_mutex_unlock(&target->lock);
 	inode_take_off(target);
 	content_abandon(target);
@@ -121,6 +122,8 @@ static void known_version(struct bucket *bucket, const char *key,
 		WITH_LOCK(&target->lock);
 
 		memcpy(ret, target->attr.etag, STORE_ETAG_MAX);
+		if (!ret[0] && target->extra) /* which it would replace */
+			memcpy(ret, target->extra->replaces, STORE_ETAG_MAX);
 		return;
 	}
 	if (meta_cache_get(bucket->fs->cache, &name, &meta) == 0)
@@ -128,21 +131,38 @@ static void known_version(struct bucket *bucket, const char *key,
 	meta_release(&meta);
 }
 
+/* A version that a file's commit would replace. */
+struct stood {
+	char etag[STORE_ETAG_MAX]; /* "" = none */
+	bool deleted;              /* its DELETE counts as pending */
+};
+
 /* What the inode's commit is to replace from now on; what it was before. */
-static int stand_on(struct inode *inode, const char *etag, bool deleted,
-                    char ret_old[STORE_ETAG_MAX])
+static int stand_on(struct inode *inode, const struct stood *stood,
+                    struct stood *ret_old)
 {
 	WITH_LOCK(&inode->lock);
 	struct inode_extra *extra = inode_extra_locked(inode);
 
 	if (!extra)
 		return -ENOMEM;
-	ret_old[0] = 0;
-	if (extra->replaces_deleted)
-		memcpy(ret_old, extra->replaces, STORE_ETAG_MAX);
-	memcpy(extra->replaces, etag, STORE_ETAG_MAX);
-	extra->replaces_deleted = deleted;
+	memcpy(ret_old->etag, extra->replaces, STORE_ETAG_MAX);
+	ret_old->deleted = extra->replaces_deleted;
+	memcpy(extra->replaces, stood->etag, STORE_ETAG_MAX);
+	extra->replaces_deleted = stood->deleted;
 	return 0;
+}
+
+/* What the old name had before the file was renamed over it goes for good. */
+static void delete_replaced(struct bucket *bucket, const char *key,
+                            const struct stood *old)
+{
+	if (!old->etag[0])
+		return;
+	if (!old->deleted)
+		fs_pend(bucket->fs);
+	(void)overlay_set(bucket->overlay, key, OVERLAY_HIDDEN);
+	doomed_delete_key(bucket, key, old->etag);
 }
 
 /* Show the new name in listings, unless it is gone already. */
@@ -161,17 +181,17 @@ static int move_local(struct move *move, struct err *reterr)
 	struct bucket *bucket = move->errand.bucket;
 	const struct meta_name from = inode_name(bucket, move->from);
 	const struct meta_name to = inode_name(bucket, move->to);
-	char old[STORE_ETAG_MAX];
-	char etag[STORE_ETAG_MAX];
-	bool deleted;
+	struct stood old = {0};
+	struct stood stood;
 	int r = content_may_rename(move->inode, reterr);
 
 	if (r < 0)
 		return r;
-	known_version(bucket, move->to, etag);
-	deleted = replace_target(bucket, move->to, move->inode, etag) ||
-	          doomed_take(bucket, move->to, etag);
-	r = stand_on(move->inode, etag, deleted, old);
+	known_version(bucket, move->to, stood.etag);
+	stood.deleted =
+		replace_target(bucket, move->to, move->inode, stood.etag) ||
+		doomed_take(bucket, move->to, stood.etag);
+	r = stand_on(move->inode, &stood, &old);
 	if (r == 0)
 		r = inode_rekey(move->inode, move->to);
 	if (r < 0)
@@ -181,10 +201,7 @@ static int move_local(struct move *move, struct err *reterr)
 	show_local(move->inode);
 	meta_cache_change(bucket->fs->cache, &from, NULL);
 	meta_cache_change(bucket->fs->cache, &to, NULL);
-	if (old[0]) {
-		(void)overlay_set(bucket->overlay, move->from, OVERLAY_HIDDEN);
-		doomed_delete_key(bucket, move->from, old);
-	}
+	delete_replaced(bucket, move->from, &old);
 	return 0;
 }
 
@@ -227,6 +244,22 @@ static int tell_moved(struct move *move, bool from_is_gone)
 	return r;
 }
 
+/* What was under the new name may have been replaced. */
+static void doubt_target(struct move *move)
+{
+	cleanup(inode_unrefp) struct inode *target =
+		inode_of_key(move->errand.bucket, move->to);
+	bool local;
+
+	if (!target)
+		return;
+	(void)pthread_mutex_lock(&target->lock);
+	local = target->local;
+	(void)pthread_mutex_unlock(&target->lock);
+	if (!local)
+		inode_outdated(target);
+}
+
 /* Something failed: what both names are is not sure any more. */
 static void move_failed(struct move *move, int status)
 {
@@ -237,6 +270,7 @@ static void move_failed(struct move *move, int status)
 
 	meta_cache_forget(bucket->fs->cache, &from);
 	meta_cache_change(bucket->fs->cache, &to, NULL);
+	doubt_target(move);
 	if (move->moved)
 		(void)err_wrap(err,
 		               "copied \"%s\" to \"%s\", but the old name "
@@ -364,7 +398,9 @@ static void send_copy(struct move *move)
 		.source_key = move->from,
 		.source_if_match = move->etag[0] ? move->etag : NULL,
 	};
-	if (move->no_replace && store_limits(bucket->store)->copy_conditions)
+	/* What is hidden is still stored, but no longer in the way. */
+	if (move->no_replace && store_limits(bucket->store)->copy_conditions &&
+	    overlay_get(bucket->overlay, move->to) != OVERLAY_HIDDEN)
 		ask->req.if_none_match = "*";
 	ask->done = copied;
 	ask_submit(bucket, ask);
