@@ -34,9 +34,6 @@ static bool may_refuse(const struct act *act, int status)
 {
 	const struct op *op = act->op;
 
-	if (status == -EOPNOTSUPP)
-		return op->kind == OP_WRITE || op->kind == OP_TRUNCATE ||
-		       op->kind == OP_CUT || op->kind == OP_FALLOCATE;
 	if (status != -EBUSY)
 		return false;
 	/* Bytes that were sent already; a file that is being rewritten. */
@@ -45,16 +42,31 @@ static bool may_refuse(const struct act *act, int status)
 	return op->kind == OP_RENAME && act->file;
 }
 
+/*
+ * A file without a name cannot be published in between, so what was sent of it
+ * before is lost when it is changed elsewhere.
+ */
+static bool is_dropped(const struct ref_file *file)
+{
+	return file && file->unlinked &&
+	       (file->synced || file->size >= PART_SIZE);
+}
+
 enum verdict act_judge(const struct act *act, int status, int expected)
 {
 	struct world *world = act->world;
 	bool spoilt = act_was_spoilt(act);
 
+	world->said = status;
 	if (status == expected)
 		return AGREED;
 	if (status < 0 && is_honest(status) &&
 	    (spoilt || (act->file && act->file->suspect))) {
 		world->failed++;
+		return SPOILT;
+	}
+	if (expected == 0 && status == -EIO && is_dropped(act->file)) {
+		world->refused++;
 		return SPOILT;
 	}
 	if (expected == 0 && may_refuse(act, status)) {
@@ -126,6 +138,7 @@ static bool remote_put(const struct act *act)
 	int parent = paths[path].parent;
 	struct ref_version *version;
 	uint8_t *data;
+	bool was_file;
 	int r;
 
 	for (unsigned i = 0; i < world->mount_count && parent >= 0; i++)
@@ -139,6 +152,7 @@ static bool remote_put(const struct act *act)
 		if (ref_below(p, path))
 			return act_idle(act);
 
+	was_file = ref->store[path] != NULL;
 	world_drain(world);
 	if (!world_check(world))
 		return false;
@@ -151,6 +165,8 @@ static bool remote_put(const struct act *act)
 	version = ref_version_new(REF_FILE, data, act->op->b);
 	ref_store(ref, path, version);
 	ref_version_drop(version);
+	world->rewritten[path] =
+		was_file && world->unseen_ms[path] <= world_now(world);
 	world->unseen_ms[path] = world_now(world) + UNSEEN_MS;
 	return r == 0 || world_diverge(world, "out of memory");
 }
@@ -175,6 +191,7 @@ static bool remote_delete(const struct act *act)
 		return false;
 	(void)fake_store_delete(world->fake, paths[path].key);
 	ref_store(ref, path, NULL);
+	world->rewritten[path] = false;
 	for (int p = path; p >= 0; p = paths[p].parent)
 		world->unseen_ms[p] = world_now(world) + UNSEEN_MS;
 	return true;
@@ -304,6 +321,38 @@ static void disarm(struct world *world, struct mount *mount)
 	world->armed = false;
 }
 
+/* Whether the operation may have published a file in between. */
+static bool has_checkpoint(const struct ref_mount *mount)
+{
+	list_for_each(node, &mount->files)
+		if (container_of(node, struct ref_file, link)->checkpoint)
+			return true;
+	return false;
+}
+
+/* The files that were: they go on from what was published. */
+static void heed_checkpoints(const struct act *act)
+{
+	list_for_each(node, &act->mount->ref->files) {
+		struct ref_file *file =
+			container_of(node, struct ref_file, link);
+		struct ref_version *version = file->checkpoint;
+
+		if (!version)
+			continue;
+		if (act->world->ref.store[file->path] == version) {
+			ref_set(&act->mount->ref->hidden[file->path], NULL);
+			ref_set(&file->version, version);
+			ref_set(&file->base, version);
+			ref_set(&file->replaces, NULL);
+			file->known = true;
+			file->created = false;
+			file->exclusive = false;
+		}
+		ref_set(&file->checkpoint, NULL);
+	}
+}
+
 /* Late replies: the request that failed may have been of any file. */
 static void suspect_all(struct ref_mount *mount)
 {
@@ -364,9 +413,12 @@ bool act(struct world *world, const struct op *op)
 		return ok;
 	if (!(world->config & CONFIG_QUEUE) || (op->stamp & 1))
 		world_drain(world);
+	if (has_checkpoint(act.mount->ref))
+		world_drain(world);
 	if (world->config & CONFIG_QUEUE && act_was_spoilt(&act))
 		suspect_all(act.mount->ref);
 	ok = ok && world_check(world);
+	heed_checkpoints(&act);
 	world_heed(act.mount);
 	disarm(world, act.mount);
 	return ok;

@@ -80,6 +80,9 @@ bool act_dup(const struct act *act);
 bool act_close(const struct act *act);
 bool act_child(const struct act *act);
 
+/* What publishing the file now must say. */
+int act_expect_commit(const struct act *act, const struct ref_file *file);
+
 /* act_data.c */
 bool act_read(const struct act *act);
 bool act_write(const struct act *act);

@@ -20,15 +20,46 @@ static int latched(const struct ref_file *file)
 static void suspect(struct ref_file *file, bool was_told)
 {
 	file->suspect = true;
-	file->must_fail = file->must_fail || was_told;
+	/* What was not begun may go on as if nothing had been. */
+	file->must_fail = file->must_fail || (was_told && file->dirty);
 }
 
 /* Whether the version that a file stands on may be gone. */
 static bool may_be_stale(const struct act *act, const struct ref_file *file)
 {
-	return !file->dirty &&
-	       (file->unlinked ||
-	        !ref_same(file->version, act->world->ref.store[file->path]));
+	if (!file->version)
+		return file->off;
+	return !ref_same(file->version, act->world->ref.store[file->path]);
+}
+
+/*
+ * A stream that was sent in part may be published before it is changed
+ * elsewhere.
+ */
+static void may_checkpoint(const struct act *act, struct ref_file *file)
+{
+	struct ref_version *version;
+
+	if (!file->dirty || file->unlinked || file->failed ||
+	    (file->size < PART_SIZE && !file->synced))
+		return;
+	version = ref_file_version(file);
+	ref_may(&act->world->ref, file->path, version);
+	ref_set(&file->checkpoint, version);
+	ref_version_drop(version);
+}
+
+/* And that may fail because somebody else was there. */
+static bool checkpoint_failed(const struct act *act, struct ref_file *file,
+                              int status)
+{
+	if (!file->checkpoint || status == 0 ||
+	    status != act_expect_commit(act, file))
+		return false;
+	file->failed = true;
+	file->error = status;
+	act->world->kept++;
+	return true;
 }
 
 /* The mount has heard that somebody else's version has the name. */
@@ -131,11 +162,16 @@ bool act_write(const struct act *act)
 	if (op->a + op->b > FILE_MAX)
 		return act_idle(act);
 	this.file = file;
+	may_checkpoint(act, file);
 	data = make_bytes(op);
 	call_begin(act->mount, &call);
 	fs_write(act->mount->fs, &call.call, slot->handle, op->a,
 	         (struct slice){data, op->b});
 	r = call_wait(&call);
+	if (checkpoint_failed(act, file, r)) {
+		free(data);
+		return true;
+	}
 	verdict = act_judge(&this, r, latched(file));
 	if (verdict == SPOILT)
 		suspect(file, true);
@@ -181,7 +217,10 @@ bool act_truncate(const struct act *act)
 	if (!slot->handle || !slot->writes || act->op->a > FILE_MAX)
 		return act_idle(act);
 	this.file = file;
+	may_checkpoint(act, file);
 	r = set_size(act, file->nodeid, slot->handle);
+	if (checkpoint_failed(act, file, r))
+		return true;
 	verdict = act_judge(&this, r, latched(file));
 	if (verdict == SPOILT)
 		suspect(file, true);
@@ -256,7 +295,11 @@ bool act_cut(const struct act *act)
 	this.file = view.file;
 	if (view.file && view.file->failed)
 		expected = view.file->error;
+	if (view.file)
+		may_checkpoint(act, view.file);
 	r = act_retry(act, path, try_cut, NULL);
+	if (view.file && checkpoint_failed(act, view.file, r))
+		return true;
 	verdict = act_judge(&this, r, expected);
 	if (view.file && act_was_spoilt(act))
 		suspect(view.file, false);
@@ -316,10 +359,13 @@ bool act_fallocate(const struct act *act)
 	    op->a + op->b > FILE_MAX)
 		return act_idle(act);
 	this.file = slot->file;
+	may_checkpoint(act, slot->file);
 	call_begin(act->mount, &call);
 	fs_fallocate(act->mount->fs, &call.call, slot->handle, op->flags, op->a,
 	             op->b);
 	r = call_wait(&call);
+	if (checkpoint_failed(act, slot->file, r))
+		return true;
 	/* Which of two errors is told first is of no interest. */
 	if (slot->file->failed && (r == 0 || r == -EOPNOTSUPP))
 		return true;
@@ -379,13 +425,18 @@ bool act_fsync(const struct act *act)
 	struct act this = *act;
 	struct model_call call;
 	enum verdict verdict;
+	int r;
 
 	if (!slot->handle)
 		return act_idle(act);
 	this.file = slot->file;
 	call_begin(act->mount, &call);
 	fs_fsync(act->mount->fs, &call.call, slot->handle);
-	verdict = act_judge(&this, call_wait(&call), latched(slot->file));
+	r = call_wait(&call);
+	if (r == -ESTALE && may_be_stale(act, slot->file))
+		return true;
+	verdict = act_judge(&this, r, latched(slot->file));
+	slot->file->synced = true;
 	if (verdict == SPOILT)
 		suspect(slot->file, true);
 	else if (act_was_spoilt(act))

@@ -135,12 +135,15 @@ bool act_open(const struct act *act)
 	struct try_open open = {.flags = flags_of(act->op)};
 	struct act this = *act;
 	bool writes = (open.flags & O_ACCMODE) != O_RDONLY;
+	bool unseen =
+		act->world->rewritten[act->op->path] && !(act->op->stamp & 2);
 	int expected;
 	int r;
 
 	if (act->mount->slots[act->op->slot].handle)
 		return act_idle(act);
-	act_see(act, act->op->path);
+	if (!unseen)
+		act_see(act, act->op->path);
 	expected = expect_open(act, &this.file);
 	r = act_retry(act, act->op->path, try_open, &open);
 	if (this.file && this.file->failed && r == this.file->error &&
@@ -150,8 +153,11 @@ bool act_open(const struct act *act)
 		expected = this.file->error;
 	if (act_judge(&this, r, expected) == WRONG)
 		return false;
-	if (r == 0)
-		opened(act, open.nodeid, open.flags, open.handle);
+	if (r < 0)
+		return true;
+	opened(act, open.nodeid, open.flags, open.handle);
+	if (unseen) /* the bytes are right at once, metadata a little later */
+		act->mount->slots[act->op->slot].file->unsure = true;
 	return true;
 }
 
@@ -283,8 +289,7 @@ static unsigned writers_left(const struct act *act, uint64_t ino)
 	return count;
 }
 
-/* What publishing the file now must say. */
-static int expect_commit(const struct act *act, const struct ref_file *file)
+int act_expect_commit(const struct act *act, const struct ref_file *file)
 {
 	const struct ref_version *there = act->world->ref.store[file->path];
 	const struct ref_version *wanted =
@@ -354,6 +359,7 @@ static void revert(const struct act *act, struct ref_file *file)
 		file->doomed_path = path;
 	}
 	file->unlinked = true;
+	file->off = true; /* whoever reads it finds nothing */
 }
 
 /* The last writer is gone. */
@@ -364,7 +370,7 @@ static void last_writer_left(const struct act *act, struct ref_file *file)
 			revert(act, file);
 	}
 	if (file->dirty && !file->unlinked) {
-		int r = expect_commit(act, file);
+		int r = act_expect_commit(act, file);
 
 		ref_may(&act->world->ref, file->path,
 		        act->world->ref.store[file->path]);
@@ -428,7 +434,7 @@ static bool flush(const struct act *act, struct slot *slot, int tid,
 	if (file->failed)
 		expected = file->error;
 	else if (commits)
-		expected = expect_commit(act, file);
+		expected = act_expect_commit(act, file);
 	this.file = file;
 	call_begin(act->mount, &call);
 	call.call.who.tid = tid;

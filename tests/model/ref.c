@@ -263,6 +263,7 @@ void ref_file_free(struct ref_mount *mount, struct ref_file *file)
 	ref_set(&file->base, NULL);
 	ref_set(&file->replaces, NULL);
 	ref_set(&file->doomed, NULL);
+	ref_set(&file->checkpoint, NULL);
 	free(file->data);
 	free(file);
 }

@@ -76,12 +76,14 @@ struct ref_file {
 	int error;
 	bool suspect;   /* a request of it failed: it may be latched */
 	bool must_fail; /* and somebody was told: it may not be published */
+	bool synced;    /* bytes of it were sent by fsync */
 	bool off;       /* somebody else's version has its name */
 	bool known;     /* base is what the writing began with */
-	struct ref_version *version;  /* that data came of; NULL = none */
-	struct ref_version *base;     /* what the commit replaces */
-	struct ref_version *replaces; /* of one that was created */
-	struct ref_version *doomed;   /* goes at the last release */
+	struct ref_version *version;    /* that data came of; NULL = none */
+	struct ref_version *base;       /* what the commit replaces */
+	struct ref_version *replaces;   /* of one that was created */
+	struct ref_version *checkpoint; /* may be published in between */
+	struct ref_version *doomed;     /* goes at the last release */
 	int doomed_path;
 };
 

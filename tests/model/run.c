@@ -42,7 +42,11 @@ static bool step(struct run *run, struct world *world, const struct op *op)
 		op_print(op, stderr);
 		(void)fprintf(stderr, "\n");
 	}
-	return act(world, op);
+	bool ok = act(world, op);
+
+	if (world->verbose)
+		(void)fprintf(stderr, "     says %d\n", world->said);
+	return ok;
 }
 
 /* The end of a world: close, settle, look. */

@@ -165,6 +165,8 @@ static int new_fs(struct mount *mount)
 		.upload_concurrency = 3,
 		.read_ahead_max = 4 << 20,
 		.write_deadline_ms = 60000,
+		.checkpoint = true,
+		.sparse_max = 1 << 30,
 		.seed = 42,
 	};
 	const struct fs_parts parts = {

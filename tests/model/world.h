@@ -86,12 +86,14 @@ struct world {
 	struct mount mounts[MOUNTS];
 	struct ref ref;
 	struct looked looked[PATHS];
+	bool rewritten[PATHS];     /* and it replaced a file: seen by opens */
 	uint64_t unseen_ms[PATHS]; /* somebody else's change; may be unseen until */
 	struct dice dice;          /* in which order replies come */
 	bool armed;                /* a fault is */
 	bool spoilt;               /* a request of this operation failed */
 	bool uploads_unsure;       /* an abort may have been lost */
 	bool verbose;
+	int said; /* by the call that was compared last */
 	uint64_t kept;    /* uploads that lost to somebody else's change */
 	uint64_t lost;    /* what could not be published after the last close */
 	uint64_t refused; /* operations that are not supported yet */
