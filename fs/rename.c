@@ -15,7 +15,6 @@
  */
 #include "base/lock.h"
 #include "call.h"
-#include "content.h"
 #include "doomed.h"
 #include "errand.h"
 #include "find.h"
@@ -24,6 +23,7 @@
 #include "lookup.h"
 #include "overlay.h"
 #include "rename_dir.h"
+#include "rename_local.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -72,139 +72,6 @@ static void move_end(struct move *move, int status)
 	move_free(move);
 }
 
-/*
- * The file that had the new name: whoever has it open keeps an unnamed one.
- * True: it stood on a version whose DELETE was promised, written to etag.
- */
-static bool replace_target(struct bucket *bucket, const char *key,
-                           const struct inode *mover, char *etag)
-{
-	cleanup(inode_unrefp) struct inode *target = inode_of_key(bucket, key);
-	bool deleted = false;
-
-	if (!target || target == mover)
-		return false;
-	(void)pthread_mutex_lock(&target->lock);
-	target->unlinked = target->content || target->local;
-	if (target->extra && target->extra->replaces_deleted) {
-		memcpy(etag, target->extra->replaces, STORE_ETAG_MAX);
-		target->extra->replaces_deleted = false;
-		deleted = true;
-	}
-	overlay_clear(bucket->overlay, key, OVERLAY_LOCAL);
-	(void)pthread_mutex_unlock(&target->lock);
-	inode_take_off(target);
-	content_abandon(target);
-	return deleted;
-}
-
-/* Remember the directory that lost a name. */
-static void keep_directory(struct bucket *bucket, const char *key)
-{
-	cleanup(freep) char *dir = key_parent(key);
-
-	if (dir)
-		(void)overlay_keep_dir(bucket->overlay, dir);
-}
-
-/* ---- a file that only is here ---- */
-
-/* The version that the store has under a key, as far as it is known. */
-static void known_version(struct bucket *bucket, const char *key,
-                          char ret[STORE_ETAG_MAX])
-{
-	const struct meta_name name = inode_name(bucket, key);
-	cleanup(inode_unrefp) struct inode *target = inode_of_key(bucket, key);
-	struct meta meta;
-
-	ret[0] = 0;
-	if (target) {
-		WITH_LOCK(&target->lock);
-
-		memcpy(ret, target->attr.etag, STORE_ETAG_MAX);
-		if (!ret[0] && target->extra) /* which it would replace */
-			memcpy(ret, target->extra->replaces, STORE_ETAG_MAX);
-		return;
-	}
-	if (meta_cache_get(bucket->fs->cache, &name, &meta) == 0)
-		memcpy(ret, meta.attr.etag, STORE_ETAG_MAX);
-	meta_release(&meta);
-}
-
-/* A version that a file's commit would replace. */
-struct stood {
-	char etag[STORE_ETAG_MAX]; /* "" = none */
-	bool deleted;              /* its DELETE counts as pending */
-};
-
-/* What the inode's commit is to replace from now on; what it was before. */
-static int stand_on(struct inode *inode, const struct stood *stood,
-                    struct stood *ret_old)
-{
-	WITH_LOCK(&inode->lock);
-	struct inode_extra *extra = inode_extra_locked(inode);
-
-	if (!extra)
-		return -ENOMEM;
-	memcpy(ret_old->etag, extra->replaces, STORE_ETAG_MAX);
-	ret_old->deleted = extra->replaces_deleted;
-	memcpy(extra->replaces, stood->etag, STORE_ETAG_MAX);
-	extra->replaces_deleted = stood->deleted;
-	return 0;
-}
-
-/* What the old name had before the file was renamed over it goes for good. */
-static void delete_replaced(struct bucket *bucket, const char *key,
-                            const struct stood *old)
-{
-	if (!old->etag[0])
-		return;
-	if (!old->deleted)
-		fs_pend(bucket->fs);
-	(void)overlay_set(bucket->overlay, key, OVERLAY_HIDDEN);
-	doomed_delete_key(bucket, key, old->etag);
-}
-
-/* Show the new name in listings, unless it is gone already. */
-static void show_local(struct inode *inode)
-{
-	WITH_LOCK(&inode->lock);
-
-	if (inode->local && !inode->unlinked)
-		(void)overlay_set(inode->bucket->overlay, inode->key,
-		                  OVERLAY_LOCAL);
-}
-
-/* Rename a file that the store has not got. */
-static int move_local(struct move *move, struct err *reterr)
-{
-	struct bucket *bucket = move->errand.bucket;
-	const struct meta_name from = inode_name(bucket, move->from);
-	const struct meta_name to = inode_name(bucket, move->to);
-	struct stood old = {0};
-	struct stood stood;
-	int r = content_may_rename(move->inode, reterr);
-
-	if (r < 0)
-		return r;
-	known_version(bucket, move->to, stood.etag);
-	stood.deleted =
-		replace_target(bucket, move->to, move->inode, stood.etag) ||
-		doomed_take(bucket, move->to, stood.etag);
-	r = stand_on(move->inode, &stood, &old);
-	if (r == 0)
-		r = inode_rekey(move->inode, move->to);
-	if (r < 0)
-		return r;
-	keep_directory(bucket, move->from);
-	overlay_clear(bucket->overlay, move->from, OVERLAY_LOCAL);
-	show_local(move->inode);
-	meta_cache_change(bucket->fs->cache, &from, NULL);
-	meta_cache_change(bucket->fs->cache, &to, NULL);
-	delete_replaced(bucket, move->from, &old);
-	return 0;
-}
-
 /* ---- a stored file ---- */
 
 /* Tell the inode, the cache and the overlay that the file has moved. */
@@ -228,10 +95,10 @@ static int tell_moved(struct move *move, bool from_is_gone)
 	char etag[STORE_ETAG_MAX];
 	int r;
 
-	if (replace_target(bucket, move->to, inode, etag) ||
+	if (rename_replace_target(bucket, move->to, inode, etag) ||
 	    doomed_take(bucket, move->to, etag))
 		fs_unpend(fs); /* replaced, so it needs no DELETE */
-	keep_directory(bucket, move->from);
+	rename_keep_directory(bucket, move->from);
 	r = inode_rekey(inode, move->to);
 	(void)pthread_mutex_lock(&inode->lock);
 	attr_copy(&inode->attr, &move->attr);
@@ -445,7 +312,8 @@ static void move_file(struct move *move)
 	int r = note_file(move);
 
 	if (r > 0)
-		move_end(move, move_local(move, err));
+		move_end(move,
+		         rename_local(move->inode, move->from, move->to, err));
 	else if (r == -EBUSY)
 		move_end(move, err_set(err, r, "\"%s\" is being rewritten",
 		                       move->from));
@@ -571,7 +439,7 @@ static int may_move(struct move *move, struct err *reterr)
 	char etag[STORE_ETAG_MAX];
 	bool stored;
 
-	known_version(bucket, move->to, etag);
+	rename_known_version(bucket, move->to, etag);
 	(void)pthread_mutex_lock(&move->inode->lock);
 	stored = move->inode->attr.etag[0];
 	(void)pthread_mutex_unlock(&move->inode->lock);

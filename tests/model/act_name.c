@@ -140,7 +140,7 @@ static int expect_rename(const struct act *act, const struct ref_view *from,
 	if (to->kind != REF_NONE &&
 	    (to->kind == REF_DIR) != (from->kind == REF_DIR))
 		return to->kind == REF_DIR ? -EISDIR : -ENOTDIR;
-	return from->kind == REF_DIR ? -EXDEV : 0;
+	return 0;
 }
 
 /* Whoever promised to delete a version of that path need not any more. */
@@ -276,7 +276,8 @@ bool act_rename(const struct act *act)
 	to = ref_view(ref, act->mount->ref, op->other);
 	if (to.kind == REF_NONE && ref_hides(act->mount->ref, op->other))
 		return act_idle(act);
-	if (from.file && (from.file->failed || from.file->suspect))
+	if (from.kind == REF_DIR ||
+	    (from.file && (from.file->failed || from.file->suspect)))
 		return act_idle(act);
 	if (to.file && (to.file->failed || to.file->suspect))
 		return act_idle(act);

@@ -135,8 +135,9 @@ bool act_open(const struct act *act)
 	struct try_open open = {.flags = flags_of(act->op)};
 	struct act this = *act;
 	bool writes = (open.flags & O_ACCMODE) != O_RDONLY;
-	bool unseen =
-		act->world->rewritten[act->op->path] && !(act->op->stamp & 2);
+	bool unseen = act->world->rewritten[act->op->path] &&
+	              !(act->op->stamp & 2) &&
+	              (!writes || open.flags & O_TRUNC);
 	int expected;
 	int r;
 

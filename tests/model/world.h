@@ -93,7 +93,7 @@ struct world {
 	bool spoilt;               /* a request of this operation failed */
 	bool uploads_unsure;       /* an abort may have been lost */
 	bool verbose;
-	int said; /* by the call that was compared last */
+	int said;         /* by the call that was compared last */
 	uint64_t kept;    /* uploads that lost to somebody else's change */
 	uint64_t lost;    /* what could not be published after the last close */
 	uint64_t refused; /* operations that are not supported yet */
