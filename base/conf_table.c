@@ -204,9 +204,11 @@ const struct conf_option conf_options[] = {
 	 .cost = "up to staging_max of disk; never delete it while uploads "
 		 "are unfinished"},
 	{.name = "staging_max", .type = CONF_SIZE, .preset = "10G",
-	 .max = PIB,
-	 .help = "disk for files that are written out of order, all "
-		 "together"},
+	 .min = MIB, .max = PIB,
+	 .help = "disk for files that are written out of order and for parts "
+		 "that memory has no room for, all together",
+	 .cost = "a part is at most half of it: with less, the longest file "
+		 "is shorter"},
 	{.name = "sparse_max", .type = CONF_SIZE, .preset = "1T", .max = PIB,
 	 .help = "zeros that a file with holes may have sent for it",
 	 .cost = "holes are stored as zeros and paid for"},

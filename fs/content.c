@@ -420,10 +420,10 @@ void contents_abort(struct contents *contents)
 int contents_new(struct fs *fs, struct contents **ret)
 {
 	struct contents *all = calloc(1, sizeof(*all));
-	const struct uploads_config config = {
+	struct uploads_config config = {
 		.pool = fs->parts.pool,
 		.exec = fs->parts.exec,
-		.staging_dir = fs->config.staging_dir,
+		.metrics = fs->parts.metrics,
 		.part_size = fs->config.part_size,
 		.max_inflight = fs->config.upload_concurrency,
 		.deadline_ms = fs->config.write_deadline_ms,
@@ -443,7 +443,11 @@ int contents_new(struct fs *fs, struct contents **ret)
 	list_init(&all->list);
 	list_init(&all->handles);
 	draft_gate_init(&all->gate);
-	r = uploads_new(&config, &all->uploads);
+	config.staging = &all->staging;
+	r = staging_room_init(&all->staging, fs->config.staging_dir,
+	                      fs->config.staging_max, fs->parts.metrics);
+	if (r == 0)
+		r = uploads_new(&config, &all->uploads);
 	if (r == 0)
 		r = block_cache_new(fs->parts.pool, &all->cache);
 	if (r < 0) {
@@ -488,6 +492,7 @@ void contents_free(struct contents *contents)
 		block_cache_settle(contents->cache);
 	block_cache_free(contents->cache);
 	uploads_free(contents->uploads);
+	staging_room_release(&contents->staging);
 	draft_gate_release(&contents->gate);
 	(void)pthread_cond_destroy(&contents->empty);
 	(void)pthread_mutex_destroy(&contents->lock);

@@ -147,7 +147,7 @@ static int make_draft(struct content_edit *edit, struct draft **ret)
 	struct contents *all = content->all;
 	struct draft_config config = {
 		.exec = all->fs->parts.exec,
-		.staging_dir = all->fs->config.staging_dir,
+		.room = &all->staging,
 	};
 	struct draft *draft;
 	int r = 0;

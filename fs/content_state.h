@@ -37,6 +37,7 @@
 #include "draft_send.h"
 #include "inode.h"
 #include "reader.h"
+#include "staging.h"
 #include "turn.h"
 #include "upload.h"
 
@@ -49,7 +50,8 @@ struct contents {
 	struct uploads *uploads;
 	struct block_cache *cache;
 	struct commit_policy policy;
-	struct draft_gate gate; /* how many drafts are sent at a time */
+	struct draft_gate gate;      /* how many drafts are sent at a time */
+	struct staging_room staging; /* of spilled bytes and of drafts */
 
 	pthread_mutex_t lock;
 	pthread_cond_t empty; /* the last content went */

@@ -117,7 +117,8 @@ static int check_reach(struct upload *up, const struct write_op *op,
 		return 0;
 	return err_set(reterr, -EFBIG,
 	               "the file would get %llu bytes, the parts of this store "
-	               "that memory_limit leaves room for hold %llu",
+	               "hold %llu (a larger part_size or staging_max may hold "
+	               "more)",
 	               (unsigned long long)end, (unsigned long long)reach);
 }
 

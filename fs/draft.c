@@ -18,8 +18,8 @@
 #define STEPS_MAX 32
 
 struct draft {
-	struct exec *exec; /* borrowed */
-	const char *staging_dir;
+	struct exec *exec;         /* borrowed */
+	struct staging_room *room; /* borrowed */
 	atomic_uint refs;
 
 	pthread_mutex_t lock;
@@ -50,7 +50,7 @@ struct draft *draft_new(const struct draft_config *config)
 	}
 	draft->source_count = 1;
 	draft->exec = config->exec;
-	draft->staging_dir = config->staging_dir;
+	draft->room = config->room;
 	extents_init(&draft->map);
 	whole.length = config->stored ? config->stored->size : 0;
 	if (extents_put(&draft->map, &whole) < 0) {
@@ -155,7 +155,7 @@ static int open_file(struct draft *draft, struct err *reterr)
 
 	if (draft->file)
 		return 0;
-	r = staging_new(draft->staging_dir, &file);
+	r = staging_new(draft->room, &file);
 	if (r < 0)
 		return err_set(reterr, r,
 		               "no file for changed bytes can be made: %s",

@@ -30,12 +30,13 @@
 
 struct draft;
 struct staging;
+struct staging_room;
 struct stored;
 
 struct draft_config {
-	struct exec *exec;       /* borrowed */
-	const char *staging_dir; /* borrowed; NULL = $TMPDIR, else /var/tmp */
-	struct stored *stored;   /* shares: what it begins as; NULL = nothing */
+	struct exec *exec;         /* borrowed */
+	struct staging_room *room; /* borrowed: where its file is */
+	struct stored *stored; /* shares: what it begins as; NULL = nothing */
 };
 
 /* A draft with one reference; it makes no file before it needs one. Or NULL. */

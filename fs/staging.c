@@ -3,18 +3,92 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 
 /* Slices written by one call. */
 #define BATCH 64
 
 struct staging {
+	struct staging_room *room;
+	uint64_t counted; /* bytes of the room that are this file's */
 	int fd;
 	uint64_t size; /* bytes */
 	void *map;     /* of map_size bytes, or NULL */
 	size_t map_size;
 };
+
+/* ---- the room ---- */
+
+int staging_room_init(struct staging_room *room, const char *dir, uint64_t max,
+                      struct metrics *metrics)
+{
+	*room = (struct staging_room){
+		.max = max,
+		.used = {.kind = METRIC_GAUGE,
+	                 .name = "porterfs_staging_bytes",
+	                 .help = "Bytes in staging files."},
+		.metrics = metrics,
+	};
+	if (dir) {
+		room->dir = strdup(dir);
+		if (!room->dir)
+			return -ENOMEM;
+	}
+	metrics_register(metrics, &room->used);
+	return 0;
+}
+
+void staging_room_release(struct staging_room *room)
+{
+	metrics_remove(room->metrics, &room->used);
+	free(room->dir);
+	room->dir = NULL;
+}
+
+bool staging_has_room(const struct staging_room *room, uint64_t bytes)
+{
+	uint64_t used = metric_get(&room->used);
+
+	return room->max == 0 ||
+	       (used <= room->max && bytes <= room->max - used);
+}
+
+/* Count bytes more as the file's, if they have room. */
+static bool room_take(struct staging *staging, uint64_t bytes)
+{
+	struct staging_room *room = staging->room;
+	unsigned long long used = metric_get(&room->used);
+
+	do {
+		if (room->max > 0 &&
+		    (used > room->max || bytes > room->max - used))
+			return false;
+	} while (!atomic_compare_exchange_weak(&room->used.value, &used,
+	                                       used + bytes));
+	staging->counted += bytes;
+	return true;
+}
+
+/* Let the file count for so many bytes. */
+static void room_settle(struct staging *staging, uint64_t bytes)
+{
+	metric_add(&staging->room->used, bytes - staging->counted);
+	staging->counted = bytes;
+}
+
+/* Count what a sparse file really takes. */
+static void room_measure(struct staging *staging)
+{
+	struct stat st;
+
+	if (fstat(staging->fd, &st) == 0)
+		room_settle(staging, (uint64_t)st.st_blocks * 512);
+}
+
+/* ---- files ---- */
 
 /* A nameless file where the file system cannot make one by itself. */
 static int open_unlinked(const char *dir)
@@ -51,14 +125,15 @@ static int open_nameless(const char *dir)
 	return -errno;
 }
 
-int staging_new(const char *dir, struct staging **ret)
+int staging_new(struct staging_room *room, struct staging **ret)
 {
 	struct staging *staging = calloc(1, sizeof(*staging));
 
 	if (!staging)
 		return -ENOMEM;
 
-	staging->fd = open_nameless(dir);
+	staging->room = room;
+	staging->fd = open_nameless(room->dir);
 	if (staging->fd < 0) {
 		int r = staging->fd;
 
@@ -82,6 +157,7 @@ void staging_free(struct staging *staging)
 		return;
 
 	unmap(staging);
+	room_settle(staging, 0);
 	(void)close(staging->fd);
 	free(staging);
 }
@@ -102,12 +178,12 @@ static ssize_t write_some(struct staging *staging, const struct slice *slices,
 	return pwritev(staging->fd, iov, n, (off_t)staging->size);
 }
 
-int staging_append(struct staging *staging, const struct chain *chain)
+/* Append, room or not. */
+static int append(struct staging *staging, const struct chain *chain)
 {
 	size_t i = 0;
 	size_t done = 0;
 
-	unmap(staging);
 	while (i < chain->count) {
 		ssize_t n = write_some(staging, chain->slices + i,
 		                       chain->count - i, done);
@@ -123,6 +199,23 @@ int staging_append(struct staging *staging, const struct chain *chain)
 			done -= chain->slices[i++].len;
 	}
 	return 0;
+}
+
+int staging_append(struct staging *staging, const struct chain *chain)
+{
+	uint64_t before = staging->size;
+	int r;
+
+	unmap(staging);
+	if (!room_take(staging, chain_size(chain)))
+		return -ENOSPC;
+	r = append(staging, chain);
+	if (r < 0) {
+		staging->size = before;
+		if (ftruncate(staging->fd, (off_t)before) == 0)
+			room_settle(staging, before);
+	}
+	return r;
 }
 
 uint64_t staging_size(const struct staging *staging)
@@ -168,23 +261,37 @@ int staging_map(struct staging *staging, struct slice *ret)
 
 /* ---- a sparse file ---- */
 
+/* Whether all of a range has its room already. */
+static bool is_there(const struct staging *staging, uint64_t offset, size_t len)
+{
+	off_t hole = lseek(staging->fd, (off_t)offset, SEEK_HOLE);
+
+	return hole >= 0 && (uint64_t)hole >= offset + len;
+}
+
 int staging_write(struct staging *staging, uint64_t offset, struct slice data)
 {
 	const uint8_t *at = data.data;
 	size_t left = data.len;
+	int r = 0;
 
+	if (!room_take(staging, left) && !is_there(staging, offset, left))
+		return -ENOSPC;
 	while (left > 0) {
 		ssize_t n = pwrite(staging->fd, at, left, (off_t)offset);
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
-			return -errno;
+		if (n < 0) {
+			r = -errno;
+			break;
+		}
 		at += n;
 		offset += (uint64_t)n;
 		left -= (size_t)n;
 	}
-	return 0;
+	room_measure(staging);
+	return r;
 }
 
 void staging_punch(struct staging *staging, uint64_t offset, uint64_t length)
@@ -192,6 +299,7 @@ void staging_punch(struct staging *staging, uint64_t offset, uint64_t length)
 	/* It may keep its room, which is only room. */
 	(void)fallocate(staging->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 	                (off_t)offset, (off_t)length);
+	room_measure(staging);
 }
 
 int staging_sync(struct staging *staging)

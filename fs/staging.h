@@ -16,17 +16,40 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/metrics.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
+struct metrics;
 struct staging;
 
-/* dir NULL: $TMPDIR, else /var/tmp. Returns 0, -ENOMEM or open's errno. */
-int staging_new(const char *dir, struct staging **ret);
+/* Where the files of a mount are, and what all of them may take together. */
+struct staging_room {
+	char *dir;          /* owned; NULL = $TMPDIR, else /var/tmp */
+	uint64_t max;       /* bytes; 0 = as much as the disk has */
+	struct metric used; /* bytes now */
+	struct metrics *metrics;
+};
+
+/* dir is copied; metrics may be NULL, else outlives it. 0 or -ENOMEM. */
+int staging_room_init(struct staging_room *room, const char *dir, uint64_t max,
+                      struct metrics *metrics);
+/* Every file must be gone. */
+void staging_room_release(struct staging_room *room);
+
+/* Whether bytes more have room, as far as can be said beforehand. */
+bool staging_has_room(const struct staging_room *room, uint64_t bytes);
+
+/* The room outlives the file. Returns 0, -ENOMEM or open's errno. */
+int staging_new(struct staging_room *room, struct staging **ret);
 void staging_free(struct staging *staging);
 DEFINE_CLEANUP(struct staging *, staging_free);
 
-/* Append the chain.  Blocks.  Returns 0 or negative errno (-ENOSPC, -EIO). */
+/*
+ * Append the chain.  Blocks.  Returns 0 or negative errno (-EIO; -ENOSPC when
+ * the disk is full, or the room), and then nothing was appended.
+ */
 int staging_append(struct staging *staging, const struct chain *chain);
 
 /* Bytes in it. */
@@ -44,7 +67,10 @@ int staging_map(struct staging *staging, struct slice *ret);
 
 /* ---- a sparse file ---- */
 
-/* Write at an offset.  Blocks.  0 or negative errno (-ENOSPC, -EIO, ...). */
+/*
+ * Write at an offset.  Blocks.  0 or negative errno (-EIO; -ENOSPC when the disk
+ * is full, or the room is and not all of the range is there already).
+ */
 int staging_write(struct staging *staging, uint64_t offset, struct slice data);
 
 /* Give the room of a range back where the file system can.  Blocks. */

@@ -182,8 +182,7 @@ int upload_new(const struct upload_config *config, struct upload **ret)
 	up->bucket = config->bucket;
 	up->identity = config->identity;
 	up->remade = config->remade;
-	upload_plan_init(&up->plan, up->limits, all->config.part_size,
-	                 all->held_max);
+	upload_plan_init(&up->plan, up->limits, &all->sizes);
 	if (config->nonce)
 		(void)str_copy(up->nonce, sizeof(up->nonce), config->nonce);
 	else

@@ -50,19 +50,22 @@ struct clock;
 struct exec;
 struct object_info;
 struct object_store;
+struct metrics;
 struct pool;
+struct staging_room;
 struct upload;
 struct uploads;
 
 /* ---- all uploads of a mount ---- */
 
 struct uploads_config {
-	struct pool *pool;         /* borrowed */
-	struct exec *exec;         /* borrowed: writes spilled bytes */
-	const char *staging_dir;   /* copied; NULL = $TMPDIR, else /var/tmp */
-	uint64_t part_size;        /* bytes */
-	unsigned max_inflight;     /* parts of one upload on the wire */
-	uint64_t deadline_ms;      /* for a part, a PUT, a Create, a doubt */
+	struct pool *pool;            /* borrowed */
+	struct exec *exec;            /* borrowed: writes spilled bytes */
+	struct staging_room *staging; /* borrowed: where they are spilled to */
+	struct metrics *metrics;      /* borrowed, may be NULL */
+	uint64_t part_size;           /* bytes */
+	unsigned max_inflight;        /* parts of one upload on the wire */
+	uint64_t deadline_ms;         /* for a part, a PUT, a Create, a doubt */
 	struct journal *journal;   /* borrowed; NULL: nothing is remembered */
 	const struct clock *clock; /* borrowed; with a journal */
 

@@ -29,11 +29,10 @@ void uploads_commit_config(struct uploads *uploads, struct object_store *store,
 	const struct store_limits *limits = store_limits(store);
 	struct upload_plan plan;
 
-	upload_plan_init(&plan, limits, uploads->config.part_size,
-	                 uploads->held_max);
+	upload_plan_init(&plan, limits, &uploads->sizes);
 	ret->limits = limits;
 	ret->part_size = plan.first;
-	ret->part_held = plan.largest;
+	ret->part_held = plan.held;
 	ret->copy_part =
 		COPY_PART < limits->part_max ? COPY_PART : limits->part_max;
 }

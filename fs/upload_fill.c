@@ -76,8 +76,10 @@ static enum fill fill_plan_locked(struct upload *up, struct fill_step *step)
 /* Get the slabs that are missing; false: somebody else goes on with it. */
 static bool fill_take(struct upload *up, size_t need)
 {
+	struct uploads *all = up->all;
 	bool taken;
 
+	(void)upload_ref(up); /* it may be over when it must wait */
 	up->wait.count = need - up->spare_count;
 	up->wait.slabs = up->spare + up->spare_count;
 	(void)pthread_mutex_lock(&up->lock);
@@ -92,7 +94,11 @@ static bool fill_take(struct upload *up, size_t need)
 	up->granted_early = false;
 	if (taken)
 		up->spare_count += up->wait.count;
+	up->waiting = !taken;
 	(void)pthread_mutex_unlock(&up->lock);
+	if (!taken)
+		uploads_relieve(all);
+	upload_unref(up);
 	return taken;
 }
 
@@ -107,9 +113,19 @@ void upload_fill_granted(struct pool_wait *wait)
 		up->granted_early = true;
 	else
 		up->spare_count += wait->count;
+	up->waiting = false;
 	(void)pthread_mutex_unlock(&up->lock);
 	if (!early)
 		upload_fill(up);
+}
+
+void upload_fill_stop_waiting(struct upload *up)
+{
+	{
+		WITH_LOCK(&up->lock);
+		up->waiting = false;
+	}
+	upload_fill(up);
 }
 
 /* Copy into slabs from position at on. No lock: they are the filler's. */
@@ -189,6 +205,7 @@ static void copy_end_locked(struct upload *up, struct fill_step *step,
 static bool fill_copy(struct upload *up, struct fill_step *step)
 {
 	struct upload_debris debris;
+	struct upload_part *stage = NULL;
 	const uint8_t *src = step->write->data.data + step->write->copied;
 	int r = copy_begin_locked(up, step);
 
@@ -205,9 +222,15 @@ static bool fill_copy(struct upload *up, struct fill_step *step)
 
 	(void)pthread_mutex_lock(&up->lock);
 	copy_end_locked(up, step, &debris);
+	if (up->status == 0)
+		stage = upload_stage_locked(up);
+	if (!up->tail)
+		step->sealed = true;
 	(void)pthread_mutex_unlock(&up->lock);
 
 	upload_debris_clear(up, &debris);
+	if (stage)
+		upload_spill_start(stage);
 	if (step->sealed)
 		upload_go_on(up);
 	if (step->write)

@@ -5,15 +5,35 @@
 
 #include <assert.h>
 
-/* Steps that are tried: parts_max divided by 10, 20, ... 10 << 9. */
-#define STEP_DIVISOR 10
-#define STEP_TRIES   10
+/* Calm stretches that are tried: all parts, 63 of 64, ... 1 of 64. */
+#define CALM_SHARES 64
+
+/* What of the utmost is given up where only parts of one size would reach it. */
+#define LOST_SHARE 8
 
 static uint64_t clamp(uint64_t value, uint64_t least, uint64_t most)
 {
 	if (value > most)
 		value = most;
 	return value < least ? least : value;
+}
+
+/* How often size doubles until it is at least most. */
+static unsigned doublings(uint64_t size, uint64_t most)
+{
+	unsigned n = 0;
+
+	while (n < 63 && size < most >> n)
+		n++;
+	if (n > 0 && size << (n - 1) >= most)
+		n--;
+	return n;
+}
+
+/* size doubled n times, but no more than most. */
+static uint64_t doubled(uint64_t size, unsigned n, uint64_t most)
+{
+	return n >= 63 || size > most >> n ? most : size << n;
 }
 
 /* Bytes that could be held if every part had the largest size. */
@@ -26,6 +46,23 @@ static uint64_t utmost(const struct upload_plan *plan)
 	return all < plan->object_max ? all : plan->object_max;
 }
 
+/* The last part number before the size changes, or somewhat before that. */
+static unsigned run_end(const struct upload_plan *plan, unsigned number)
+{
+	unsigned calm = plan->calm;
+	uint64_t size = upload_plan_part(plan, number);
+	uint64_t end;
+
+	if (number <= calm) {
+		end = ((uint64_t)(number - 1) / plan->step + 1) * plan->step;
+		return end > calm || size == plan->held ? calm : (unsigned)end;
+	}
+	end = ((uint64_t)(number - calm - 1) / plan->ramp + 1) * plan->ramp +
+	      calm;
+	return end > plan->parts_max || size == plan->largest ? plan->parts_max
+	                                                      : (unsigned)end;
+}
+
 /* Bytes of the parts from number on, cut at the object's largest size. */
 static uint64_t sum_from(const struct upload_plan *plan, unsigned number)
 {
@@ -33,11 +70,9 @@ static uint64_t sum_from(const struct upload_plan *plan, unsigned number)
 
 	while (number <= plan->parts_max && sum < plan->object_max) {
 		uint64_t size = upload_plan_part(plan, number);
-		unsigned last = ((number - 1) / plan->step + 1) * plan->step;
+		unsigned last = run_end(plan, number);
 		uint64_t bytes;
 
-		if (last > plan->parts_max || size == plan->largest)
-			last = plan->parts_max;
 		if (__builtin_mul_overflow(size, last - number + 1, &bytes) ||
 		    __builtin_add_overflow(sum, bytes, &sum))
 			return plan->object_max;
@@ -46,32 +81,54 @@ static uint64_t sum_from(const struct upload_plan *plan, unsigned number)
 	return sum < plan->object_max ? sum : plan->object_max;
 }
 
-void upload_plan_init(struct upload_plan *plan,
-                      const struct store_limits *limits, uint64_t part_size,
-                      uint64_t held_max)
+/* Let the first parts be calm, and the sizes double evenly over both. */
+static void set_calm(struct upload_plan *plan, unsigned calm)
 {
+	unsigned slow = 2 * doublings(plan->first, plan->held);
+	unsigned fast = 2 * doublings(plan->held, plan->largest);
+
+	plan->calm = calm > 0 ? calm : 1;
+	plan->step = slow > 0 && calm > slow ? calm / slow : 1;
+	plan->ramp = fast > 0 && calm > fast ? calm / fast : 1;
+	if (slow == 0)
+		plan->step = plan->parts_max;
+}
+
+void upload_plan_init(struct upload_plan *plan,
+                      const struct store_limits *limits,
+                      const struct upload_sizes *sizes)
+{
+	uint64_t most =
+		clamp(sizes->held_max > sizes->staged_max ? sizes->held_max
+	                                                  : sizes->staged_max,
+	              limits->part_min, limits->part_max);
 	uint64_t wanted;
 
-	plan->largest = clamp(held_max, limits->part_min, limits->part_max);
-	plan->first = clamp(part_size, limits->part_min, plan->largest);
+	*plan = (struct upload_plan){
+		.object_max = limits->object_max,
+		.parts_max = limits->parts_max,
+		.equal = limits->equal_parts,
+		.largest = most,
+	};
+	plan->first = clamp(sizes->part_size, limits->part_min, most);
 	if (plan->first > limits->put_max)
 		plan->first = limits->put_max;
-	plan->object_max = limits->object_max;
-	plan->parts_max = limits->parts_max;
-	plan->equal = limits->equal_parts;
+	plan->held = clamp(sizes->held_max, plan->first, most);
+	set_calm(plan, plan->parts_max);
 	if (plan->equal) {
 		plan->step = plan->parts_max;
+		plan->held = plan->first;
+		plan->largest = plan->first;
 		return;
 	}
 
 	wanted = utmost(plan);
-	if (wanted < plan->object_max)
-		wanted -= wanted / 32;
-
-	for (unsigned i = 0; i < STEP_TRIES; i++) {
-		plan->step = plan->parts_max / (STEP_DIVISOR << i);
-		if (plan->step == 0)
-			plan->step = 1;
+	if (wanted < plan->object_max ||
+	    plan->largest * plan->parts_max < wanted + wanted / LOST_SHARE)
+		wanted -= wanted / LOST_SHARE;
+	for (unsigned share = CALM_SHARES; share > 0; share--) {
+		set_calm(plan, (unsigned)((uint64_t)plan->parts_max * share /
+		                          CALM_SHARES));
 		if (sum_from(plan, 1) >= wanted)
 			return;
 	}
@@ -79,12 +136,12 @@ void upload_plan_init(struct upload_plan *plan,
 
 uint64_t upload_plan_part(const struct upload_plan *plan, unsigned number)
 {
-	unsigned doublings = (number - 1) / plan->step;
-
 	assert(number > 0);
-	if (doublings >= 63 || plan->first > plan->largest >> doublings)
-		return plan->largest;
-	return plan->first << doublings;
+	if (number <= plan->calm)
+		return doubled(plan->first, (number - 1) / plan->step,
+		               plan->held);
+	return doubled(plan->held, (number - plan->calm - 1) / plan->ramp + 1,
+	               plan->largest);
 }
 
 uint64_t upload_plan_reach(const struct upload_plan *plan, unsigned number,

@@ -11,13 +11,15 @@
  *   upload_restamp.c late metadata
  *   upload_journal.c what of it is in the journal
  *   upload_end.c     what comes next when no more bytes come; abort, keep
- *   uploads.c        all of them: counting, memory pressure, spilling
+ *   upload_spill.c   parts whose bytes leave memory
+ *   uploads.c        all of them: counting, memory pressure
  *
  * A part goes through
  *
  *   FILLING --- full, or no more bytes ---> SEALED --> on the wire --> gone
  *      |  \_ sync: on the wire, provisional; the slabs stay, it goes on filling
- *      +--- spill: its slabs are written to staging; it goes on filling
+ *      +--- spill: its slabs are written to staging; it goes on filling; a
+ *           part larger than memory is to hold does so every few MiB
  *
  * A copied part is SEALED from birth and holds nothing: it waits for a HEAD of
  * its origin where the store does not look at that itself.
@@ -45,6 +47,9 @@
 
 #define UPLOAD_NONCE_SIZE 33 /* bytes: 128 bits in hex and NUL */
 #define UPLOAD_FILL_SLABS 32 /* most slabs asked for at once */
+
+/* Parts of an upload that may go before they are full, as a share of all. */
+#define UPLOAD_SHORT_SHARE 10
 
 /* Whose an upload_write's data is. */
 enum {
@@ -92,7 +97,8 @@ struct upload_part {
 	char checksum[STORE_CHECKSUM_MAX]; /* of those, as Complete wants it */
 	struct slice *slices;              /* while it flies */
 	struct store_req req;
-	struct task task; /* the spill */
+	uint64_t spill_at; /* no spill for want of room before it has these */
+	struct task task;  /* the spill */
 };
 
 enum upload_create {
@@ -143,6 +149,7 @@ struct upload {
 	bool taking;           /* lock: and is inside pool_take() */
 	bool granted_early;    /* lock: and was granted before that returned */
 	bool stalled;          /* lock: and waits for the end of a spill */
+	bool waiting;          /* lock: and waits for the pool */
 	struct pool_wait wait; /* the filler's */
 	uint8_t *spare[UPLOAD_FILL_SLABS]; /* the filler's: slabs to use */
 	size_t spare_count;                /* the filler's */
@@ -212,9 +219,11 @@ struct upload {
 
 struct uploads {
 	struct uploads_config config;
-	char *staging_dir; /* owned, or NULL */
-	uint64_t held_max; /* bytes: the largest part kept in memory */
-	size_t fill_slabs; /* most slabs one wait asks for */
+	struct upload_sizes sizes; /* of parts */
+	uint64_t chunk;            /* of a large part, to staging at once */
+	struct metric spills;
+	struct metric spilled; /* bytes */
+	size_t fill_slabs;     /* most slabs one wait asks for */
 	struct pool_reclaimer reclaimer;
 	atomic_ullong tick;
 	atomic_int moving; /* sealed parts and spills: memory on its way out */
@@ -257,6 +266,8 @@ void upload_fail(struct upload *up, int status, const struct err *err);
 /* upload_fill.c */
 /* Go on as the filler. No lock held; takes the filler's reference. */
 void upload_fill(struct upload *up);
+/* The filler's wait was cancelled and the upload failed: step down. */
+void upload_fill_stop_waiting(struct upload *up);
 /* granted() of the filler's wait. */
 void upload_fill_granted(struct pool_wait *wait);
 
@@ -353,6 +364,19 @@ void upload_drop_empty_tail_locked(struct upload *up);
 /* Take one step of the end; false: there is none. No lock held. */
 bool upload_advance(struct upload *up);
 
+/* upload_spill.c */
+/* Whether the tail can be sent as it is. */
+bool upload_can_send_locked(const struct upload *up);
+/* The tail's slabs go to staging: with a reference that the task drops. */
+void upload_spill_locked(struct upload *up);
+/* ... which begins here, no lock held. */
+void upload_spill_start(struct upload_part *part);
+/*
+ * When the tail is a large part and has a chunk to stage: that is begun (start
+ * it), or without room the tail is sealed.
+ */
+struct upload_part *upload_stage_locked(struct upload *up);
+
 /* uploads.c */
 void uploads_enter(struct upload *up);
 /* Take it out of the list, then, when all of it is gone, out of the count. */
@@ -360,5 +384,7 @@ void uploads_forget(struct upload *up);
 void uploads_leave(struct uploads *all);
 /* If a writer waits and nothing is on its way out, make something move. */
 void uploads_relieve(struct uploads *all);
+/* The same when staging is full: one that waits fails with -ENOSPC. */
+void uploads_starve(struct uploads *all);
 
 #endif

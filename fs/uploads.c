@@ -6,8 +6,9 @@
  * (all->moving counts them).  When a writer waits and nothing moves, all
  * memory is in half-filled parts, and one of them must give way: the one that
  * has not grown for longest among those big enough to be sent, else among all
- * by being spilled.  This is asked whenever either side changes: a writer
- * begins to wait (pressure), something stopped moving, a filler ended.
+ * by being spilled.  When staging is full too, one of those who wait fails.
+ * This is asked whenever either side changes: a writer begins to wait
+ * (pressure), something stopped moving, a filler ended.
  */
 #include "base/log.h"
 #include "upload_state.h"
@@ -15,114 +16,14 @@
 #include <assert.h>
 #include <string.h>
 
-/* Parts of an upload that may go before they are full, as a share of all. */
-#define SHORT_PARTS_SHARE 10
+/* A part takes at most this share of staging: one fills while one is sent. */
+#define STAGED_SHARE 2
 
-/* ---- spilling ---- */
-
-/* The slabs are in the file: count the bytes there, hand the slabs out. */
-static size_t spill_end_locked(struct upload *up, struct upload_part *part,
-                               uint8_t ***ret)
-{
-	size_t count = part->slab_count;
-
-	part->spilling = false;
-	part->staged = part->size;
-	*ret = part->slabs;
-	part->slabs = NULL;
-	part->slab_count = 0;
-	part->slab_cap = 0;
-	(void)up;
-	return count;
-}
-
-/* A spill failed, or was for nothing: the upload fails, or failed already. */
-static void spill_fail_locked(struct upload *up, struct upload_part *part,
-                              int status, struct upload_debris *debris)
-{
-	struct err err;
-
-	part->spilling = false;
-	if (status < 0)
-		(void)err_set(&err, status,
-		              "memory is short and the staging file cannot "
-		              "be written: %s",
-		              strerror(-status));
-	upload_fail_locked(up, status < 0 ? status : up->status,
-	                   status < 0 ? &err : NULL, debris);
-}
-
-/* After a spill: give the memory back and wake who waited for it. */
-static void spill_finish(struct upload_part *part, int status)
-{
-	struct upload *up = part->up;
-	struct upload_debris debris;
-	uint8_t **slabs = NULL;
-	size_t count = 0;
-	bool resume;
-
-	upload_debris_init(&debris);
-	(void)pthread_mutex_lock(&up->lock);
-	if (status < 0 || up->status < 0)
-		spill_fail_locked(up, part, status, &debris);
-	else
-		count = spill_end_locked(up, part, &slabs);
-	resume = up->stalled;
-	up->stalled = false;
-	(void)pthread_mutex_unlock(&up->lock);
-
-	if (count > 0)
-		pool_give(up->pool, POOL_WRITE, slabs, count);
-	free(slabs);
-	upload_debris_clear(up, &debris);
-	atomic_fetch_sub(&up->all->moving, 1);
-	if (resume)
-		upload_fill(up);
-	upload_go_on(up);
-	uploads_relieve(up->all);
-	upload_unref(up);
-}
-
-/* Write the slabs of a part behind what is in its file already. */
-static int spill_write(struct upload_part *part, const char *dir)
-{
-	uint64_t left = part->size - part->staged;
-	struct slice slice;
-	int r = 0;
-
-	if (!part->staging)
-		r = staging_new(dir, &part->staging);
-	for (size_t i = 0; r == 0 && left > 0; i++) {
-		const struct chain chain = {.slices = &slice, .count = 1};
-
-		slice.data = part->slabs[i];
-		slice.len =
-			left < POOL_SLAB_SIZE ? (size_t)left : POOL_SLAB_SIZE;
-		left -= slice.len;
-		r = staging_append(part->staging, &chain);
-	}
-	return r;
-}
-
-/* The task: blocking, on the executor. */
-static void spill_run(struct task *task)
-{
-	struct upload_part *part = container_of(task, struct upload_part, task);
-
-	spill_finish(part, spill_write(part, part->up->all->staging_dir));
-}
+/* Bytes of a large part that go to staging at once, as a share of memory. */
+#define CHUNK_SHARE 32
+#define CHUNK_MAX   (UINT64_C(8) << 20)
 
 /* ---- relief ---- */
-
-/* Whether the tail can be sent as it is. */
-static bool can_send_locked(const struct upload *up)
-{
-	const struct upload_part *part = up->tail;
-
-	return part->size >= up->limits->part_min && !up->plan.equal &&
-	       !part->planned &&
-	       up->short_parts < up->plan.parts_max / SHORT_PARTS_SHARE;
-}
 
 /* Whether the tail holds memory that can be had. */
 static bool can_give_locked(const struct upload *up)
@@ -149,7 +50,7 @@ static struct upload *choose(struct uploads *all)
 		WITH_LOCK(&up->lock);
 		if (!can_give_locked(up))
 			continue;
-		sends = can_send_locked(up);
+		sends = upload_can_send_locked(up);
 		if (best && (best_sends > sends ||
 		             (best_sends == sends && best_grown <= up->grown)))
 			continue;
@@ -168,22 +69,18 @@ static void give_way(struct upload *up)
 
 	(void)pthread_mutex_lock(&up->lock);
 	if (can_give_locked(up)) {
-		send = can_send_locked(up);
+		send = upload_can_send_locked(up);
 		if (send) {
 			upload_seal_locked(up);
 		} else {
 			spill = up->tail;
-			spill->spilling = true;
-			atomic_fetch_add(&up->all->moving, 1);
+			upload_spill_locked(up);
 		}
 	}
 	(void)pthread_mutex_unlock(&up->lock);
 
-	if (spill) {
-		spill->task.run = spill_run;
-		exec_run(up->all->config.exec, &spill->task);
-		return; /* the reference goes along */
-	}
+	if (spill)
+		upload_spill_start(spill);
 	if (send)
 		upload_go_on(up);
 	upload_unref(up);
@@ -199,6 +96,50 @@ void uploads_relieve(struct uploads *all)
 	up = choose(all);
 	if (up)
 		give_way(up);
+}
+
+/* Whoever waits for memory and holds most of it, with a reference, or NULL. */
+static struct upload *choose_starving(struct uploads *all)
+{
+	struct upload *best = NULL;
+	size_t most = 0;
+
+	WITH_LOCK(&all->lock);
+	list_for_each(node, &all->list) {
+		struct upload *up = container_of(node, struct upload, link);
+		size_t held;
+
+		WITH_LOCK(&up->lock);
+		if (!up->waiting || up->status < 0)
+			continue;
+		held = 1 + (up->tail ? up->tail->slab_count : 0);
+		if (held <= most)
+			continue;
+		best = up;
+		most = held;
+	}
+	return best && upload_try_ref(best) ? best : NULL;
+}
+
+void uploads_starve(struct uploads *all)
+{
+	struct upload *up;
+	struct err err;
+
+	if (!pool_pressed(all->config.pool) || atomic_load(&all->moving) > 0)
+		return;
+	up = choose_starving(all);
+	if (!up)
+		return; /* it will come here when it begins to wait */
+
+	if (pool_cancel(all->config.pool, &up->wait)) {
+		(void)err_set(&err, -ENOSPC,
+		              "memory_limit is used up, and staging is full "
+		              "too (staging_max, or the disk of state_dir)");
+		upload_fail(up, -ENOSPC, &err);
+		upload_fill_stop_waiting(up);
+	}
+	upload_unref(up);
 }
 
 /* pressure() of the pool. */
@@ -336,6 +277,38 @@ void uploads_cancel(struct uploads *uploads)
 	}
 }
 
+/* What parts may be, and how much of a large one waits in memory. */
+static void set_sizes(struct uploads *all, uint64_t budget)
+{
+	uint64_t staged = all->config.staging->max / STAGED_SHARE;
+
+	all->sizes = (struct upload_sizes){
+		.part_size = all->config.part_size,
+		.held_max = budget / 4,
+		.staged_max =
+			all->config.staging->max > 0 ? staged : UINT64_MAX,
+	};
+	all->chunk = budget / CHUNK_SHARE;
+	if (all->chunk > CHUNK_MAX)
+		all->chunk = CHUNK_MAX;
+}
+
+static void register_metrics(struct uploads *all)
+{
+	all->spills = (struct metric){
+		.kind = METRIC_COUNTER,
+		.name = "porterfs_spills_total",
+		.help = "Times written bytes left memory for staging.",
+	};
+	all->spilled = (struct metric){
+		.kind = METRIC_COUNTER,
+		.name = "porterfs_spilled_bytes_total",
+		.help = "Written bytes that left memory for staging.",
+	};
+	metrics_register(all->config.metrics, &all->spills);
+	metrics_register(all->config.metrics, &all->spilled);
+}
+
 int uploads_new(const struct uploads_config *config, struct uploads **ret)
 {
 	struct uploads *all = calloc(1, sizeof(*all));
@@ -343,19 +316,11 @@ int uploads_new(const struct uploads_config *config, struct uploads **ret)
 
 	if (!all)
 		return -ENOMEM;
-	if (config->staging_dir) {
-		all->staging_dir = strdup(config->staging_dir);
-		if (!all->staging_dir) {
-			free(all);
-			return -ENOMEM;
-		}
-	}
-
 	all->config = *config;
 	if (all->config.max_inflight == 0)
 		all->config.max_inflight = 1;
 	pool_get_stats(config->pool, &stats);
-	all->held_max = stats.budget / 4;
+	set_sizes(all, stats.budget);
 	all->fill_slabs = (size_t)(stats.budget / POOL_SLAB_SIZE / 4);
 	if (all->fill_slabs > UPLOAD_FILL_SLABS)
 		all->fill_slabs = UPLOAD_FILL_SLABS;
@@ -365,6 +330,7 @@ int uploads_new(const struct uploads_config *config, struct uploads **ret)
 	list_init(&all->list);
 	all->reclaimer.reclaim = reclaim_nothing;
 	all->reclaimer.pressure = pressure;
+	register_metrics(all);
 	pool_add_reclaimer(config->pool, &all->reclaimer);
 	*ret = all;
 	return 0;
@@ -377,7 +343,8 @@ void uploads_free(struct uploads *uploads)
 
 	assert(uploads->present == 0);
 	pool_remove_reclaimer(uploads->config.pool, &uploads->reclaimer);
-	free(uploads->staging_dir);
+	metrics_remove(uploads->config.metrics, &uploads->spills);
+	metrics_remove(uploads->config.metrics, &uploads->spilled);
 	(void)pthread_cond_destroy(&uploads->ended);
 	(void)pthread_mutex_destroy(&uploads->tell_lock);
 	(void)pthread_mutex_destroy(&uploads->lock);

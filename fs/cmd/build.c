@@ -218,6 +218,7 @@ static void fill_fs(const struct conf *conf, struct fs_config *ret)
 			(uint32_t)conf_number(conf, NULL, "dir_mode") & ~mask,
 		.root_extra = control_is(conf, "visible") ? CONTROL_NAME : NULL,
 		.staging_dir = conf_text(conf, NULL, "state_dir"),
+		.staging_max = conf_number(conf, NULL, "staging_max"),
 		.negative_ttl_ms = conf_number(conf, NULL, "negative_ttl"),
 		.part_size = conf_number(conf, NULL, "part_size"),
 		.upload_concurrency =

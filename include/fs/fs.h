@@ -89,6 +89,7 @@ struct fs_config { /* all copied */
 	enum fs_fate on_unknown_writer;
 	const char *root_extra;  /* a directory that readdir of the root names
 	                           beside the buckets; NULL = none; borrowed */
+	uint64_t staging_max;    /* bytes of all staging files; 0 = no limit */
 	const char *staging_dir; /* for bytes that must leave memory; NULL =
 	                            $TMPDIR, else /var/tmp */
 	bool checkpoint;     /* publish a file in between where bytes that were

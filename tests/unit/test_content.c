@@ -416,8 +416,8 @@ static void a_stream_too_long_is_efbig_with_the_figure(void **state)
 	struct store_limits limits = {
 		.parts_max = 3,
 		.part_min = 5 * MIB,
-		.part_max = 5120 * MIB,
-		.put_max = 5120 * MIB,
+		.part_max = 5 * MIB,
+		.put_max = 5 * MIB,
 		.object_max = 5120 * MIB,
 		.meta_max = 2048,
 		.complete_gives_etag = true,

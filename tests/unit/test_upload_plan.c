@@ -28,19 +28,25 @@ static const struct shape plain = {10000, 5 * MIB, 5 * GIB, 5 * GIB, 5 * TIB};
 static const struct shape scaleway = {1000, 5 * MIB, 5 * GIB, 5 * GIB, 5 * TIB};
 static const struct shape tiny = {3, 2 * MIB, 4 * MIB, 4 * MIB, 11 * MIB};
 
-static struct upload_plan plan_of(const struct shape *shape, uint64_t part_size,
-                                  uint64_t held_max)
+/* first, held and staged: bytes, as struct upload_sizes has them. */
+static struct upload_plan plan_of(const struct shape *shape, uint64_t first,
+                                  uint64_t held, uint64_t staged)
 {
-	struct store_limits limits = {
+	const struct store_limits limits = {
 		.parts_max = shape->parts_max,
 		.part_min = shape->part_min,
 		.part_max = shape->part_max,
 		.put_max = shape->put_max,
 		.object_max = shape->object_max,
 	};
+	const struct upload_sizes sizes = {
+		.part_size = first,
+		.held_max = held,
+		.staged_max = staged,
+	};
 	struct upload_plan plan;
 
-	upload_plan_init(&plan, &limits, part_size, held_max);
+	upload_plan_init(&plan, &limits, &sizes);
 	return plan;
 }
 
@@ -56,95 +62,206 @@ static uint64_t add_up(const struct upload_plan *plan, unsigned number,
 	return offset;
 }
 
+/* Sizes never shrink, and grow by doubling up to held, then to largest. */
+static void check_growth(const struct upload_plan *plan)
+{
+	uint64_t last = 0;
+
+	for (unsigned n = 1; n <= plan->parts_max; n++) {
+		uint64_t size = upload_plan_part(plan, n);
+
+		assert_true(size >= last && size <= plan->largest);
+		assert_true(n > plan->calm || size <= plan->held);
+		assert_true(last == 0 || size == last || size == 2 * last ||
+		            size == plan->held || size == plan->largest ||
+		            (n == plan->calm + 1 && size == 2 * plan->held));
+		last = size;
+	}
+	assert_int_equal(upload_plan_part(plan, 1), plan->first);
+}
+
 static void parts_start_small_and_never_shrink(void **state)
 {
-	struct upload_plan plan = plan_of(&plain, 8 * MIB, 5 * GIB);
-	uint64_t last = 0;
+	struct upload_plan plan = plan_of(&plain, 8 * MIB, 64 * MIB, 5 * GIB);
 
 	(void)state;
 	assert_int_equal(upload_plan_part(&plan, 1), 8 * MIB);
-	assert_int_equal(upload_plan_part(&plan, 100), 8 * MIB);
-	for (unsigned n = 1; n <= plan.parts_max; n++) {
-		uint64_t size = upload_plan_part(&plan, n);
+	assert_int_equal(upload_plan_part(&plan, 1000), 8 * MIB);
+	check_growth(&plan);
+	plan = plan_of(&aws, 8 * MIB, 64 * MIB, 5 * GIB);
+	check_growth(&plan);
+	plan = plan_of(&scaleway, 8 * MIB, 16 * MIB, 5 * GIB);
+	check_growth(&plan);
+}
 
-		assert_true(size >= last && size <= 5 * GIB);
-		assert_true(last == 0 || size == last || size == 2 * last ||
-		            size == plan.largest);
-		last = size;
-	}
+/* Bytes of the calm parts. */
+static uint64_t calm_bytes(const struct upload_plan *plan)
+{
+	uint64_t sum = 0;
+
+	for (unsigned n = 1; n <= plan->calm; n++)
+		sum += upload_plan_part(plan, n);
+	return sum;
 }
 
 static void ten_thousand_parts_reach_five_tebibytes(void **state)
 {
-	struct upload_plan plan = plan_of(&plain, 8 * MIB, 5 * GIB);
+	static const uint64_t held[] = {16 * MIB, 64 * MIB, 512 * MIB};
+	static const uint64_t staged[] = {700 * MIB, GIB, 5 * GIB, 500 * GIB};
 
 	(void)state;
-	assert_int_equal(upload_plan_reach(&plan, 1, 0), 5 * TIB);
-	/* And slowly: the first 8 GiB go by small parts. */
-	assert_int_equal(upload_plan_part(&plan, 1000), 8 * MIB);
-	assert_int_equal(upload_plan_part(&plan, 1001), 16 * MIB);
+	for (unsigned i = 0; i < 12; i++) {
+		struct upload_plan plan =
+			plan_of(&plain, 8 * MIB, held[i % 3], staged[i / 3]);
+
+		assert_int_equal(upload_plan_reach(&plan, 1, 0), 5 * TIB);
+		check_growth(&plan);
+	}
+	/* And slowly: the first hundreds of GiB go through memory. */
+	struct upload_plan plan = plan_of(&plain, 8 * MIB, 64 * MIB, 5 * GIB);
+
+	assert_true(calm_bytes(&plan) >= 270 * GIB);
 }
 
-static void the_largest_objects_are_reached_but_for_a_little(void **state)
+static void the_largest_objects_are_reached_but_for_an_eighth(void **state)
 {
-	struct upload_plan plan = plan_of(&aws, 8 * MIB, 5 * GIB);
+	struct upload_plan plan = plan_of(&aws, 8 * MIB, 64 * MIB, 5 * GIB);
 	uint64_t reach = upload_plan_reach(&plan, 1, 0);
 
 	(void)state;
-	assert_true(reach >= aws.object_max - aws.object_max / 32);
-	assert_true(reach <= aws.object_max);
+	assert_true(reach >= aws.object_max - aws.object_max / 8);
+	assert_true(reach < aws.object_max);
+	assert_true(calm_bytes(&plan) >= 37 * GIB);
+	assert_int_equal(upload_plan_part(&plan, 156), 8 * MIB);
+	assert_int_equal(upload_plan_part(&plan, 157), 16 * MIB);
+
+	/* Wholly by who wants that. */
+	plan = plan_of(&aws, 5 * GIB, 64 * MIB, 5 * GIB);
+	assert_int_equal(upload_plan_reach(&plan, 1, 0), aws.object_max);
+	plan = plan_of(&aws, 5 * GIB - 1, 64 * MIB, 5 * GIB);
+	reach = upload_plan_reach(&plan, 1, 0);
+	assert_true(reach < aws.object_max && reach > 48 * TIB);
 }
 
-static void a_quarter_of_the_budget_reaches_hundreds_of_gibibytes(void **state)
+static void without_staging_memory_is_the_limit(void **state)
 {
-	struct upload_plan plan = plan_of(&plain, 8 * MIB, 64 * MIB);
+	struct upload_plan plan = plan_of(&plain, 8 * MIB, 64 * MIB, 0);
 
 	(void)state;
 	assert_int_equal(plan.largest, 64 * MIB);
-	assert_true(upload_plan_reach(&plan, 1, 0) >= 605 * GIB);
+	assert_true(upload_plan_reach(&plan, 1, 0) >= 547 * GIB);
 	assert_int_equal(upload_plan_part(&plan, 10000), 64 * MIB);
-	assert_int_equal(upload_plan_part(&plan, 100), 8 * MIB);
+	check_growth(&plan);
 }
 
 static void few_parts_grow_sooner(void **state)
 {
-	struct upload_plan plan = plan_of(&scaleway, 8 * MIB, 5 * GIB);
-	uint64_t reach = upload_plan_reach(&plan, 1, 0);
+	struct upload_plan plan =
+		plan_of(&scaleway, 8 * MIB, 64 * MIB, 5 * GIB);
 
 	(void)state;
-	assert_true(reach >= 1000 * (5 * GIB) / 32 * 31);
+	assert_true(upload_plan_reach(&plan, 1, 0) >= 1000 * (5 * GIB) / 8 * 7);
 }
 
 static void sizes_are_bent_to_what_the_store_takes(void **state)
 {
-	struct upload_plan plan;
+	static const struct {
+		uint64_t part_size;
+		uint64_t held_max;
+		uint64_t staged_max;
+		uint64_t first;
+		uint64_t held;
+		uint64_t largest;
+	} rows[] = {
+		{2 * MIB - 1, 4 * MIB, 0, 2 * MIB, 4 * MIB, 4 * MIB},
+		{2 * MIB, 4 * MIB, 0, 2 * MIB, 4 * MIB, 4 * MIB},
+		{2 * MIB + 1, 4 * MIB, 0, 2 * MIB + 1, 4 * MIB, 4 * MIB},
+		{4 * MIB - 1, 4 * MIB, 0, 4 * MIB - 1, 4 * MIB, 4 * MIB},
+		{4 * MIB + 1, 9 * MIB, 0, 4 * MIB, 4 * MIB, 4 * MIB},
+		{8 * MIB, MIB, 0, 2 * MIB, 2 * MIB, 2 * MIB},
+		{8 * MIB, 2 * MIB + 1, 0, 2 * MIB + 1, 2 * MIB + 1,
+	         2 * MIB + 1},
+		{2 * MIB, 3 * MIB, 3 * MIB - 1, 2 * MIB, 3 * MIB, 3 * MIB},
+		{2 * MIB, 3 * MIB, 3 * MIB + 1, 2 * MIB, 3 * MIB, 3 * MIB + 1},
+		{2 * MIB, 3 * MIB, 4 * MIB + 1, 2 * MIB, 3 * MIB, 4 * MIB},
+		{4 * MIB, 2 * MIB, 4 * MIB, 4 * MIB, 4 * MIB, 4 * MIB},
+	};
 
 	(void)state;
-	plan = plan_of(&tiny, 2 * MIB - 1, 100 * MIB);
-	assert_int_equal(plan.first, 2 * MIB);
-	plan = plan_of(&tiny, 2 * MIB, 100 * MIB);
-	assert_int_equal(plan.first, 2 * MIB);
-	plan = plan_of(&tiny, 2 * MIB + 1, 100 * MIB);
-	assert_int_equal(plan.first, 2 * MIB + 1);
-	plan = plan_of(&tiny, 4 * MIB + 1, 100 * MIB);
-	assert_int_equal(plan.first, 4 * MIB);
-	assert_int_equal(plan.largest, 4 * MIB);
-	plan = plan_of(&tiny, 8 * MIB, MIB);
-	assert_int_equal(plan.largest, 2 * MIB); /* the least a part can be */
-	assert_int_equal(plan.first, 2 * MIB);
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct upload_plan plan =
+			plan_of(&tiny, rows[i].part_size, rows[i].held_max,
+		                rows[i].staged_max);
+
+		assert_int_equal(plan.first, rows[i].first);
+		assert_int_equal(plan.held, rows[i].held);
+		assert_int_equal(plan.largest, rows[i].largest);
+		check_growth(&plan);
+	}
+}
+
+static void sizes_change_at_their_numbers_and_nowhere_else(void **state)
+{
+	struct upload_plan plan = plan_of(&plain, 8 * MIB, 64 * MIB, 5 * GIB);
+	unsigned changes = 0;
+
+	(void)state;
+	assert_int_equal(upload_plan_part(&plan, plan.step), 8 * MIB);
+	assert_int_equal(upload_plan_part(&plan, plan.step + 1), 16 * MIB);
+	assert_int_equal(upload_plan_part(&plan, 2 * plan.step), 16 * MIB);
+	assert_int_equal(upload_plan_part(&plan, 2 * plan.step + 1), 32 * MIB);
+	assert_int_equal(upload_plan_part(&plan, 3 * plan.step), 32 * MIB);
+	assert_int_equal(upload_plan_part(&plan, 3 * plan.step + 1), 64 * MIB);
+	assert_int_equal(upload_plan_part(&plan, plan.calm), 64 * MIB);
+	assert_int_equal(upload_plan_part(&plan, plan.calm + 1), 128 * MIB);
+	assert_int_equal(upload_plan_part(&plan, plan.calm + plan.ramp),
+	                 128 * MIB);
+	assert_int_equal(upload_plan_part(&plan, plan.calm + plan.ramp + 1),
+	                 256 * MIB);
+	assert_int_equal(upload_plan_part(&plan, plan.calm + 5 * plan.ramp),
+	                 2 * GIB);
+	assert_int_equal(upload_plan_part(&plan, plan.calm + 6 * plan.ramp),
+	                 4 * GIB);
+	assert_int_equal(upload_plan_part(&plan, plan.calm + 6 * plan.ramp + 1),
+	                 5 * GIB);
+	for (unsigned n = 2; n <= plan.parts_max; n++)
+		changes += upload_plan_part(&plan, n) !=
+		           upload_plan_part(&plan, n - 1);
+	assert_int_equal(changes, 10);
 }
 
 static void the_last_part_is_as_far_as_it_goes(void **state)
 {
-	struct upload_plan plan = plan_of(&tiny, 4 * MIB, 4 * MIB);
+	struct upload_plan plan = plan_of(&tiny, 4 * MIB, 4 * MIB, 0);
 
 	(void)state;
 	assert_int_equal(upload_plan_reach(&plan, 1, 0), 11 * MIB);
 	assert_int_equal(upload_plan_reach(&plan, 3, 6 * MIB), 10 * MIB);
+	assert_int_equal(upload_plan_reach(&plan, 3, 7 * MIB - 1),
+	                 11 * MIB - 1);
 	assert_int_equal(upload_plan_reach(&plan, 3, 7 * MIB), 11 * MIB);
 	assert_int_equal(upload_plan_reach(&plan, 3, 8 * MIB), 11 * MIB);
 	assert_int_equal(upload_plan_reach(&plan, 4, 8 * MIB), 8 * MIB);
 	assert_int_equal(upload_plan_reach(&plan, 4, 11 * MIB), 11 * MIB);
+	assert_int_equal(upload_plan_reach(&plan, 4, 11 * MIB + 1), 11 * MIB);
+}
+
+/* Numbers at which something may change, and their neighbours. */
+static unsigned near_border(const struct upload_plan *plan, unsigned i)
+{
+	const unsigned borders[] = {
+		2,
+		plan->step,
+		2 * plan->step,
+		plan->calm,
+		plan->calm + plan->ramp,
+		plan->calm + 2 * plan->ramp,
+		plan->calm + 7 * plan->ramp,
+		plan->parts_max - 1,
+	};
+	unsigned n = borders[i / 3 % 8] + i % 3 - 1;
+
+	return n < 1 || n > plan->parts_max ? 1 : n;
 }
 
 static void the_reach_is_the_sum_of_the_parts(void **state)
@@ -152,19 +269,21 @@ static void the_reach_is_the_sum_of_the_parts(void **state)
 	static const struct shape *const shapes[] = {&aws, &plain, &scaleway,
 	                                             &tiny};
 	static const uint64_t held[] = {MIB, 16 * MIB, 64 * MIB, 100 * GIB};
+	static const uint64_t staged[] = {0, GIB, 5 * GIB};
 
 	(void)state;
-	for (unsigned i = 0; i < 4; i++) {
-		for (unsigned j = 0; j < 4; j++) {
-			struct upload_plan plan =
-				plan_of(shapes[i], 8 * MIB, held[j]);
+	for (unsigned i = 0; i < 4 * 4 * 3; i++) {
+		struct upload_plan plan =
+			plan_of(shapes[i % 4], 8 * MIB, held[i / 4 % 4],
+		                staged[i / 16]);
 
-			for (unsigned n = 1; n <= plan.parts_max;
-			     n += n < 20 ? 1 : 397)
-				assert_int_equal(upload_plan_reach(&plan, n,
-				                                   MIB),
-				                 add_up(&plan, n, MIB));
+		for (unsigned j = 0; j < 24; j++) {
+			unsigned n = near_border(&plan, j);
+
+			assert_int_equal(upload_plan_reach(&plan, n, MIB),
+			                 add_up(&plan, n, MIB));
 		}
+		check_growth(&plan);
 	}
 }
 
@@ -178,10 +297,11 @@ static void a_store_that_wants_equal_parts_gets_them(void **state)
 		.object_max = 5 * TIB,
 		.equal_parts = true,
 	};
+	const struct upload_sizes sizes = {8 * MIB, 64 * MIB, 5 * GIB};
 	struct upload_plan plan;
 
 	(void)state;
-	upload_plan_init(&plan, &limits, 8 * MIB, 5 * GIB);
+	upload_plan_init(&plan, &limits, &sizes);
 	assert_true(plan.equal);
 	assert_int_equal(upload_plan_part(&plan, 10000), 8 * MIB);
 	assert_int_equal(upload_plan_reach(&plan, 1, 0), 80000 * MIB);
@@ -193,11 +313,12 @@ int main(void)
 		cmocka_unit_test(parts_start_small_and_never_shrink),
 		cmocka_unit_test(ten_thousand_parts_reach_five_tebibytes),
 		cmocka_unit_test(
-			the_largest_objects_are_reached_but_for_a_little),
-		cmocka_unit_test(
-			a_quarter_of_the_budget_reaches_hundreds_of_gibibytes),
+			the_largest_objects_are_reached_but_for_an_eighth),
+		cmocka_unit_test(without_staging_memory_is_the_limit),
 		cmocka_unit_test(few_parts_grow_sooner),
 		cmocka_unit_test(sizes_are_bent_to_what_the_store_takes),
+		cmocka_unit_test(
+			sizes_change_at_their_numbers_and_nowhere_else),
 		cmocka_unit_test(the_last_part_is_as_far_as_it_goes),
 		cmocka_unit_test(the_reach_is_the_sum_of_the_parts),
 		cmocka_unit_test(a_store_that_wants_equal_parts_gets_them),

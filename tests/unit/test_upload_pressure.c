@@ -217,7 +217,7 @@ static void the_part_that_has_not_grown_for_longest_gives_way(void **state)
 
 static void a_part_that_is_big_enough_is_sent_instead(void **state)
 {
-	struct rig_config config = {.budget = 16 * MIB, .part_size = 8 * MIB};
+	struct rig_config config = {.budget = 16 * MIB, .part_size = 4 * MIB};
 	struct store_limits limits = rig_limits;
 	struct upload *up[4];
 	struct rig rig;

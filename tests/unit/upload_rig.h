@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "fake_store.h"
 #include "fault_store.h"
+#include "staging.h"
 #include "upload.h"
 
 #include <setjmp.h>
@@ -32,6 +33,7 @@ struct rig {
 	struct object_store *store; /* fault over fake */
 	struct pool *pool;
 	struct exec *exec; /* owned, or NULL for the inline one */
+	struct staging_room staging;
 	struct uploads *uploads;
 	const char *key;
 	const char *mtime; /* NULL = none */
@@ -47,6 +49,7 @@ struct rig_config {
 	uint64_t budget;    /* 0 = 64 MiB */
 	uint64_t part_size; /* 0 = 5 MiB */
 	unsigned inflight;  /* 0 = 4 */
+	uint64_t staging;   /* most bytes there; 0 = no limit */
 	bool threads;       /* a real executor */
 	struct journal *journal;
 };
@@ -101,7 +104,11 @@ rig_fn void rig_init(struct rig *rig, const struct rig_config *config)
 	                 0);
 	if (config->threads)
 		assert_int_equal(exec_new("work", 1, &rig->exec), 0);
+	assert_int_equal(staging_room_init(&rig->staging, NULL, config->staging,
+	                                   NULL),
+	                 0);
 	uploads.pool = rig->pool;
+	uploads.staging = &rig->staging;
 	uploads.exec = rig->exec ? rig->exec : exec_inline();
 	uploads.part_size = config->part_size ? config->part_size : 5 * MIB;
 	uploads.max_inflight = config->inflight ? config->inflight : 4;
@@ -119,6 +126,8 @@ rig_fn void rig_end(struct rig *rig)
 	assert_int_equal(rig->busy, 0);
 	exec_free(rig->exec);
 	uploads_free(rig->uploads);
+	assert_int_equal(metric_get(&rig->staging.used), 0);
+	staging_room_release(&rig->staging);
 	pool_free(rig->pool);
 	fault_store_free(rig->fault);
 	fake_store_free(rig->fake);
