@@ -290,6 +290,17 @@ static bool is_unchanged(struct commit *commit)
 	return !local && draft_unchanged(commit->draft);
 }
 
+void content_send_init(struct draft_send *send, struct content *content,
+                       struct draft *draft, struct upload *up)
+{
+	send->gate = &content->all->gate;
+	send->draft = draft;
+	send->up = up;
+	send->uploads = content->all->uploads;
+	send->store = content->inode->bucket->store;
+	send->exec = content->all->fs->parts.exec;
+}
+
 /* run() of a draft's step: all changes that were begun before are made. */
 static void draft_quiet(struct draft_step *step)
 {
@@ -307,12 +318,7 @@ static void draft_quiet(struct draft_step *step)
 		commit_fail(commit, -ENOMEM, NULL);
 		return;
 	}
-	commit->send.gate = &content->all->gate;
-	commit->send.draft = commit->draft;
-	commit->send.up = up;
-	commit->send.uploads = content->all->uploads;
-	commit->send.store = content->inode->bucket->store;
-	commit->send.exec = content->all->fs->parts.exec;
+	content_send_init(&commit->send, content, commit->draft, up);
 	commit->send.done = draft_sent;
 	draft_send(&commit->send);
 }

@@ -156,6 +156,16 @@ void content_drop_upload(struct content *content, struct upload *up);
 void content_keep_upload(struct content *content, struct upload *up,
                          const char *why);
 
+/*
+ * The same for a draft, which is sent for it (content_keep.c). Takes draft.
+ */
+void content_keep_draft(struct content *content, struct draft *draft,
+                        const char *why);
+
+/* Fill in all that sending a draft borrows. */
+void content_send_init(struct draft_send *send, struct content *content,
+                       struct draft *draft, struct upload *up);
+
 /* An upload for the content as it is now, or NULL. */
 struct upload *content_new_upload(struct content *content);
 

@@ -108,31 +108,31 @@ static enum flush look_locked(struct flush_op *op, struct err *reterr)
 }
 
 /* Give the bytes up, or keep them at the store, as the rule says. */
-static struct upload *give_up_locked(struct content *content, bool keep,
-                                     struct err *reterr)
+static void give_up_locked(struct content *content, bool keep,
+                           struct content_rest *ret, struct err *reterr)
 {
 	(void)err_set(reterr, -EIO, "not published: its writer %s",
 	              keep ? "ended badly; its upload is kept"
 	                   : "ended badly; its upload is aborted");
-	return content_latch_locked(content, -EIO, reterr);
+	ret->draft = take(&content->draft);
+	ret->up = content_latch_locked(content, -EIO, reterr);
 }
 
 /* Do what the rule says; the content is DIRTY. */
 static enum flush obey_locked(struct flush_op *op, enum commit_verdict verdict,
-                              struct upload **ret_up, struct err *reterr)
+                              struct content_rest *ret, struct err *reterr)
 {
 	struct content *content = op->handle->content;
 
 	switch (verdict) {
 	case COMMIT_NOT_YET:
-		*ret_up = content_latch_upload_locked(content);
-		if (*ret_up)
+		ret->up = content_latch_upload_locked(content);
+		if (ret->up)
 			reterr->code = content_latched_locked(content, reterr);
 		return FLUSH_ANSWER;
 	case COMMIT_KEEP:
 	case COMMIT_ABORT:
-		*ret_up =
-			give_up_locked(content, verdict == COMMIT_KEEP, reterr);
+		give_up_locked(content, verdict == COMMIT_KEEP, ret, reterr);
 		return FLUSH_ANSWER;
 	case COMMIT_NOW:
 		break;
@@ -142,12 +142,22 @@ static enum flush obey_locked(struct flush_op *op, enum commit_verdict verdict,
 	return FLUSH_COMMIT;
 }
 
+/* Leave what a writer that ended badly has written at the store. */
+static void keep_rest(struct content *content, struct content_rest *rest)
+{
+	static const char why[] = "its writer ended badly";
+
+	content_keep_upload(content, rest->up, why);
+	if (rest->draft)
+		content_keep_draft(content, rest->draft, why);
+}
+
 /* Decide, and do it but for waiting. reterr is the answer of FLUSH_ANSWER. */
 static enum flush decide(struct flush_op *op, struct err *reterr)
 {
 	struct content *content = op->handle->content;
 	enum commit_verdict verdict = COMMIT_NOT_YET;
-	struct upload *up = NULL;
+	struct content_rest rest = {0};
 	enum flush what;
 
 	{
@@ -161,12 +171,12 @@ static enum flush decide(struct flush_op *op, struct err *reterr)
 		WITH_LOCK(&content->lock);
 		what = look_locked(op, reterr);
 		if (what == FLUSH_ASK)
-			what = obey_locked(op, verdict, &up, reterr);
+			what = obey_locked(op, verdict, &rest, reterr);
 	}
-	if (verdict == COMMIT_KEEP && up)
-		content_keep_upload(content, up, "its writer ended badly");
+	if (verdict == COMMIT_KEEP)
+		keep_rest(content, &rest);
 	else
-		content_drop_upload(content, up);
+		content_drop_rest(content, &rest);
 	if (what == FLUSH_COMMIT)
 		content_commit(content);
 	return what;

@@ -428,6 +428,35 @@ static void holes_beyond_sparse_max_are_efbig_with_the_figure(void **state)
 	rig_end(&rig);
 }
 
+static void what_a_killed_editor_changed_is_kept_not_published(void **state)
+{
+	static const uint64_t sizes[] = {10000, 7 * MIB};
+	const struct rig_config config = {.callers = true,
+	                                  .killed = FS_FATE_KEEP};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct image image;
+		struct rig_call c;
+		struct rig rig;
+		uint64_t id;
+
+		rig_init(&rig, &config);
+		id = begin(&rig, &image, sizes[i]);
+		assert_int_equal(rig_open(&rig, id, O_RDWR, &c), 0);
+		rig.callers.exit_code[0] = 9;
+		assert_int_equal(put(&rig, c.call.handle, &image,
+		                     (struct rig_piece){1000, 10}, 7),
+		                 0);
+		assert_int_equal(rig_close(&rig, c.call.handle), -EIO);
+		assert_int_equal(fs_settle(rig.fs), 0);
+		assert_int_equal(fake_store_open_uploads(rig.fake), 1);
+		rig_check(&rig, "f", sizes[i]);
+		image_release(&image);
+		rig_end(&rig);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -449,6 +478,8 @@ int main(void)
 		cmocka_unit_test(a_change_of_another_version_is_refused),
 		cmocka_unit_test(
 			an_unlinked_file_is_changed_for_its_readers_only),
+		cmocka_unit_test(
+			what_a_killed_editor_changed_is_kept_not_published),
 		cmocka_unit_test(
 			holes_beyond_sparse_max_are_efbig_with_the_figure),
 	};
