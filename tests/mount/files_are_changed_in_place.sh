@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Appending, patching, cutting, growing, punching, mapping: as on a disk, and
 # the store has the same bytes after close.
+# shellcheck disable=SC2016,SC2034 # commands as text, on purpose
 . "$(dirname "$0")/lib.sh"
 
 mount_porterfs
