@@ -3,6 +3,7 @@
 #include "fs/admin.h"
 
 #include "base/lock.h"
+#include "base/pool.h"
 #include "call.h"
 #include "content_state.h"
 #include "core.h"
@@ -47,6 +48,15 @@ int fs_bucket_may(const struct fs *fs, unsigned number, bool replaces,
                   struct err *reterr)
 {
 	return bucket_may_change(&fs->buckets[number], replaces, reterr);
+}
+
+uint64_t fs_memory_budget(const struct fs *fs)
+{
+	struct pool_stats stats = {0};
+
+	if (fs->parts.pool)
+		pool_get_stats(fs->parts.pool, &stats);
+	return stats.budget;
 }
 
 /* ---- names ---- */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Every kind of job there is: a kind is a file, and a row here. */
 #include "fs/job.h"
+#include "job_copy.h"
 
 const struct job_ops *const job_kinds[] = {
-	NULL,
+	&job_clone, &job_copy, &job_delete, &job_move, &job_verify, NULL,
 };

@@ -6,6 +6,7 @@
  * counts, so names stand before stars.
  */
 #include "control_impl.h"
+#include "job_copy.h"
 
 #include <sys/stat.h>
 
@@ -16,6 +17,11 @@
 
 #define RULES(array) \
 	.rules = (array), .rule_count = sizeof(array) / sizeof((array)[0])
+
+/* A file that starts a job of that kind; the job's id can be read back. */
+#define JOB_NODE(ops)                                                 \
+	.mode = BOTH, .slow = true, .command = do_job, .job = &(ops), \
+	.help = "start a job"
 
 /* loglevel's word. */
 static const struct command_rule level_rules[] = {
@@ -83,6 +89,11 @@ const struct node node_table[] = {
 	 .help = "files open for writing: path, pid, bytes, state"},
 
 	/* ---- jobs ---- */
+	{.path = "clone", JOB_NODE(job_clone)},
+	{.path = "copy", JOB_NODE(job_copy)},
+	{.path = "delete", JOB_NODE(job_delete)},
+	{.path = "move", JOB_NODE(job_move)},
+	{.path = "verify", JOB_NODE(job_verify)},
 	{.path = "dryrun", .mode = BOTH, .slow = true, .command = do_dryrun,
 	 .help = "COMMAND key=value...: what such a job would do; replies "
 		 "with its counts"},

@@ -183,8 +183,10 @@ void node_readme(struct str *ret)
 
 		if (!node->help)
 			continue;
-		str_addf(ret, "%s%s%s\n          %s\n", ways(node), node->path,
-		         dir ? "/" : "", node->help);
+		str_addf(ret, "%s%s%s\n          %s%s%s\n", ways(node),
+		         node->path, dir ? "/" : "", node->help,
+		         node->job ? ": " : "",
+		         node->job ? node->job->help : "");
 		add_rules(ret, node->rules, node->rule_count);
 		if (node->job)
 			add_rules(ret, node->job->rules, node->job->rule_count);

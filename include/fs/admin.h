@@ -40,6 +40,9 @@ int fs_bucket_named(const struct fs *fs, const char *name,
 int fs_bucket_may(const struct fs *fs, unsigned number, bool replaces,
                   struct err *reterr);
 
+/* The budget for file data, in bytes. */
+uint64_t fs_memory_budget(const struct fs *fs);
+
 /* ---- what is believed of names ---- */
 
 /* The object was made, replaced or removed past the mount's calls. */
