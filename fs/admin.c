@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The mount's side of the control tree: buckets, names, writers, records. */
+/* The mount's side of the control tree: buckets, names, writers. */
 #include "fs/admin.h"
 
 #include "base/lock.h"
@@ -8,7 +8,9 @@
 #include "content_state.h"
 #include "core.h"
 #include "inode.h"
+#include "key.h"
 #include "meta_cache.h"
+#include "notify.h"
 
 #include <string.h>
 
@@ -61,11 +63,61 @@ uint64_t fs_memory_budget(const struct fs *fs)
 
 /* ---- names ---- */
 
+/* The kernel may believe that there is no such name in a directory it knows. */
+static void tell_new_name(struct bucket *bucket, const char *key)
+{
+	cleanup(freep) char *dir = key_parent(key);
+	cleanup(inode_unrefp) struct inode *parent =
+		dir ? inode_of_key(bucket, dir) : NULL;
+
+	if (parent)
+		notify_entry(bucket->fs->notify, parent->nodeid, key_base(key));
+}
+
+/* One name: what is believed of it goes, here and in the kernel. */
+static bool forget_name(struct bucket *bucket, const char *key)
+{
+	const struct meta_name name = {bucket->number, key};
+	cleanup(inode_unrefp) struct inode *inode = inode_of_key(bucket, key);
+	bool local = false;
+
+	meta_cache_change(bucket->fs->cache, &name, NULL);
+	if (!inode) {
+		tell_new_name(bucket, key);
+		return false;
+	}
+	{
+		WITH_LOCK(&inode->lock);
+		local = inode->local;
+	}
+	if (!local && inode->kind != INODE_DIR && inode->kind != INODE_BUCKET)
+		inode_outdated(inode);
+	return true;
+}
+
+/*
+ * A name that comes makes directories come, one that goes may make them go: up
+ * to the first directory that is known here.
+ */
 void fs_name_changed(struct fs *fs, unsigned number, const char *key)
 {
-	const struct meta_name name = {number, key};
+	struct bucket *bucket = &fs->buckets[number];
+	char *at = strdup(key);
+	size_t len = at ? strlen(at) : 0;
 
-	meta_cache_change(fs->cache, &name, NULL);
+	if (len > 0 && at[len - 1] == '/')
+		at[len - 1] = '\0';
+	if (at)
+		(void)forget_name(bucket, at);
+	while (at && at[0]) {
+		char *dir = key_parent(at);
+
+		free(at);
+		at = dir;
+		if (!at || !at[0] || forget_name(bucket, at))
+			break;
+	}
+	free(at);
 }
 
 void fs_forget_names(struct fs *fs, const char *bucket, const char *key,
@@ -149,25 +201,4 @@ void fs_hold(struct fs *fs)
 void fs_let_go(struct fs *fs)
 {
 	fs_unpend(fs);
-}
-
-/* ---- records of jobs: there is no journal without a state_dir ---- */
-
-uint64_t fs_job_record_id(struct fs *fs)
-{
-	(void)fs;
-	return 0;
-}
-
-void fs_job_record_put(struct fs *fs, uint64_t id, struct slice value)
-{
-	(void)fs, (void)id, (void)value;
-}
-
-int fs_job_record_each(struct fs *fs,
-                       int (*each)(void *ctx, uint64_t id, struct slice value),
-                       void *ctx)
-{
-	(void)fs, (void)each, (void)ctx;
-	return 0;
 }

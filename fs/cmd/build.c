@@ -298,6 +298,7 @@ static int build_control(struct porter *porter, struct err *reterr)
 		.fs = porter->fs,
 		.conf = porter->conf,
 		.clock = clock_system(),
+		.journal = porter->journal,
 		.metrics = porter->metrics,
 		.pool = porter->pool,
 		.threads = CONTROL_THREADS,

@@ -26,6 +26,7 @@ static int make_parts(struct control *control, struct err *reterr)
 		.fs = control->config.fs,
 		.conf = control->config.conf,
 		.clock = control->config.clock,
+		.journal = control->config.journal,
 		.kinds = job_kinds,
 		.busy = jobs_busy,
 		.ctx = control,

@@ -48,6 +48,7 @@ static const struct command_rule clone_rules[] = {
          .help = "1: remove what only the target has"},
 	COPY_FILTER_RULE_LIST,
 };
+/* Those of copy and move. */
 static const struct command_rule copy_rules[] = {
 	TRANSFER_PLACE_RULES,
 	IF_RULE,

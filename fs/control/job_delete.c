@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+/* The words of delete. */
 static const struct command_rule rules[] = {
 	{.key = "", .help = "DIRECTORY/KEY or DIRECTORY/PREFIX/"},
 	{.key = "path", .help = "the same"},

@@ -51,6 +51,7 @@ struct job {
 	enum job_state state;       /* jobs->lock */
 	bool listed;                /* jobs->lock */
 	bool paused;                /* jobs->lock */
+	bool ready;                 /* jobs->lock: its record is on disk */
 	bool running;               /* jobs->lock: its thread has not ended */
 	bool resumed;               /* jobs->lock */
 	atomic_bool cancel;         /* a cancel was asked for */

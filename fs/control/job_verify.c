@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+/* The words of verify. */
 static const struct command_rule rules[] = {
 	TRANSFER_PLACE_RULES,
 	{.key = "exact",

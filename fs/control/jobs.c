@@ -11,13 +11,14 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/thread.h"
-#include "fs/admin.h"
+#include "fs/journal.h"
 #include "job_impl.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define QUEUE_MAX 1000
+#define ENDED_MAX 1000 /* jobs that ended and are still known */
 #define ID_CHARS                                            \
 	"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLM" \
 	"NOPQRSTUVWXYZ._-"
@@ -268,7 +269,7 @@ static struct job *next_to_run(struct jobs *jobs)
 	list_for_each(pos, &jobs->list) {
 		struct job *job = container_of(pos, struct job, link);
 
-		if (job->state != JOB_QUEUED || job->paused ||
+		if (job->state != JOB_QUEUED || job->paused || !job->ready ||
 		    running_locked(jobs, job->ops) >= job->ops->limit)
 			continue;
 		job->state = JOB_RUNNING;
@@ -389,6 +390,7 @@ static int take_id(struct job *job, struct err *reterr)
 static const struct command_rule common_rules[] = {
 	{.key = "id", .help = "the job's name"},
 	{.key = "sync", .type = COMMAND_FLAG, .help = "return at its end"},
+	{.key = "paused", .type = COMMAND_FLAG, .help = "wait for resume"},
 	{.key = "dryrun", .type = COMMAND_FLAG, .help = "only count"},
 };
 #define COMMON_RULES (sizeof(common_rules) / sizeof(common_rules[0]))
@@ -448,6 +450,66 @@ static int make_job(struct jobs *jobs, const struct job_request *request,
 	return 0;
 }
 
+/* The oldest ended job when there are too many of them, shared; or NULL. */
+static struct job *find_stale(struct jobs *jobs)
+{
+	struct job *oldest = NULL;
+	unsigned count = 0;
+	WITH_LOCK(&jobs->lock);
+
+	list_for_each(pos, &jobs->list) {
+		struct job *job = container_of(pos, struct job, link);
+
+		if (job->running || job->state == JOB_QUEUED)
+			continue;
+		oldest = oldest ? oldest : job;
+		count++;
+	}
+	return count > ENDED_MAX ? job_ref(oldest) : NULL;
+}
+
+/* Forget what ended long ago. */
+static void forget_stale(struct jobs *jobs)
+{
+	struct job *job;
+
+	while ((job = find_stale(jobs)) != NULL) {
+		int r = job_control(job, "forget", NULL);
+
+		job_unref(job);
+		if (r < 0)
+			break;
+	}
+}
+
+/*
+ * The job's record is on disk before anybody is told that there is a job; one
+ * that cannot be kept is none.
+ */
+static int keep_new(struct job *job, struct err *reterr)
+{
+	struct jobs *jobs = job->jobs;
+	int r;
+
+	job_keep(job);
+	r = job->record && !job->dry ? journal_sync(jobs->config.journal) : 0;
+	if (r == 0) {
+		WITH_LOCK(&jobs->lock);
+		job->ready = true;
+		return 0;
+	}
+	{
+		WITH_LOCK(&jobs->lock);
+		list_remove(&job->link);
+		job->listed = false;
+		jobs->queued--;
+	}
+	job_unkeep(job);
+	job_unref(job);
+	return err_set(reterr, r, "the job cannot be kept on disk: %s",
+	               strerror(-r));
+}
+
 int jobs_start(struct jobs *jobs, const struct job_request *request,
                struct job **ret, struct err *reterr)
 {
@@ -463,12 +525,19 @@ int jobs_start(struct jobs *jobs, const struct job_request *request,
 			return r;
 		list_append(&jobs->list, &job->link);
 		job->listed = true;
-		job->record = fs_job_record_id(jobs->config.fs);
+		job->paused = command_flag(&job->command, "paused");
+		job->record = journal_id(jobs->config.journal);
 		jobs->queued++;
 	}
 	*ret = job_ref(job);
 	(void)take(&job); /* the list's */
-	job_keep(*ret);
+	forget_stale(jobs);
+	r = keep_new(*ret, reterr);
+	if (r < 0) {
+		job_unref(*ret);
+		*ret = NULL;
+		return r;
+	}
 	jobs_schedule(jobs);
 	return 0;
 }

@@ -6,7 +6,7 @@
  */
 #include "base/json.h"
 #include "base/log.h"
-#include "fs/admin.h"
+#include "fs/journal.h"
 #include "job_impl.h"
 
 #include <string.h>
@@ -20,7 +20,8 @@ void job_keep(struct job *job)
 	if (job_record_text(job, &text) == 0) {
 		const struct slice value = {(uint8_t *)text.data, text.len};
 
-		fs_job_record_put(job->jobs->config.fs, job->record, value);
+		journal_note(job->jobs->config.journal, JOURNAL_JOB,
+		             job->record, value);
 	}
 	str_release(&text);
 }
@@ -28,8 +29,8 @@ void job_keep(struct job *job)
 void job_unkeep(struct job *job)
 {
 	if (job->record != 0)
-		fs_job_record_put(job->jobs->config.fs, job->record,
-		                  (struct slice){0});
+		journal_drop(job->jobs->config.journal, JOURNAL_JOB,
+		             job->record);
 }
 
 /* The state of that name; a word that is none has failed. */
@@ -137,6 +138,7 @@ static int recover_one(void *ctx, uint64_t id, struct slice value)
 	WITH_LOCK(&jobs->lock);
 	list_append(&jobs->list, &job->link);
 	job->listed = true;
+	job->ready = true;
 	jobs->queued += job->state == JOB_QUEUED;
 	return 0;
 }
@@ -151,7 +153,8 @@ static void keep_one(void *ctx, struct job *job)
 
 int jobs_recover(struct jobs *jobs)
 {
-	int r = fs_job_record_each(jobs->config.fs, recover_one, jobs);
+	int r = journal_each(jobs->config.journal, JOURNAL_JOB, recover_one,
+	                     jobs);
 
 	jobs_each(jobs, keep_one, NULL);
 	jobs_schedule(jobs);

@@ -235,42 +235,46 @@ static int step(const struct transfer *t, struct side *source,
 	return t->extra && copy_filter_takes(&t->filter, ret->target) ? 2 : 1;
 }
 
+/* What a walk is for. */
+struct walk {
+	struct job *job;
+	const struct transfer *transfer;
+	transfer_fn *each;
+	void *ctx;
+	struct side source;
+	struct side target;
+};
+
 /* Both listings from their beginning to their end. */
-static int walk(struct job *job, const struct transfer *t, struct side *source,
-                struct side *target,
-                int (*each)(void *ctx, const struct transfer_pair *pair,
-                            struct err *reterr),
-                void *ctx, struct err *reterr)
+static int walk_both(struct walk *w, struct err *reterr)
 {
-	int r = advance(source, reterr);
+	int r = advance(&w->source, reterr);
 
 	if (r == 0)
-		r = advance(target, reterr);
+		r = advance(&w->target, reterr);
 	while (r == 0) {
 		struct transfer_pair pair;
-		int what = step(t, source, target, &pair);
+		int what = step(w->transfer, &w->source, &w->target, &pair);
 
 		if (what == 0)
 			break;
-		r = job_check(job);
+		r = job_check(w->job);
 		if (r == 0 && what == 2)
-			r = each(ctx, &pair, reterr);
+			r = w->each(w->ctx, &pair, reterr);
 		else if (r == 0 && pair.source)
-			job_add(job, JOB_SKIPPED, 1);
+			job_add(w->job, JOB_SKIPPED, 1);
 		if (r == 0 && pair.source)
-			r = advance(source, reterr);
+			r = advance(&w->source, reterr);
 		if (r == 0 && pair.target)
-			r = advance(target, reterr);
+			r = advance(&w->target, reterr);
 	}
 	return r;
 }
 
 /* One object: the target is asked by a HEAD. */
-static int walk_single(const struct transfer *t,
-                       int (*each)(void *ctx, const struct transfer_pair *pair,
-                                   struct err *reterr),
-                       void *ctx, struct err *reterr)
+static int walk_single(struct walk *w, struct err *reterr)
 {
+	const struct transfer *t = w->transfer;
 	struct store_req req = {.verb = STORE_HEAD, .key = t->to.key};
 	int r = store_call(t->to.bucket.store, &req);
 	const struct copy_entry target = {
@@ -287,30 +291,32 @@ static int walk_single(const struct transfer *t,
 
 	if (r < 0 && r != -ENOENT)
 		return err_set(reterr, r, "%s", req.err.text);
-	return each(ctx, &pair, reterr);
+	return w->each(w->ctx, &pair, reterr);
 }
 
-int transfer_walk(struct job *job, const struct transfer *t,
-                  int (*each)(void *ctx, const struct transfer_pair *pair,
-                              struct err *reterr),
+int transfer_walk(struct job *job, const struct transfer *t, transfer_fn *each,
                   void *ctx, struct err *reterr)
 {
-	struct side source = {0};
-	struct side target = {0};
+	struct walk w = {
+		.job = job,
+		.transfer = t,
+		.each = each,
+		.ctx = ctx,
+	};
 	int r;
 
 	if (t->single)
-		return walk_single(t, each, ctx, reterr);
-	r = scan_new(t->from.bucket.store, t->from.key, &source.scan);
+		return walk_single(&w, reterr);
+	r = scan_new(t->from.bucket.store, t->from.key, &w.source.scan);
 	if (r == 0)
-		r = scan_new(t->to.bucket.store, t->to.key, &target.scan);
+		r = scan_new(t->to.bucket.store, t->to.key, &w.target.scan);
 	if (r == 0)
-		r = walk(job, t, &source, &target, each, ctx, reterr);
-	if (source.scan)
-		job_add(job, JOB_REQUESTS, scan_requests(source.scan));
-	if (target.scan)
-		job_add(job, JOB_REQUESTS, scan_requests(target.scan));
-	scan_free(source.scan);
-	scan_free(target.scan);
+		r = walk_both(&w, reterr);
+	if (w.source.scan)
+		job_add(job, JOB_REQUESTS, scan_requests(w.source.scan));
+	if (w.target.scan)
+		job_add(job, JOB_REQUESTS, scan_requests(w.target.scan));
+	scan_free(w.source.scan);
+	scan_free(w.target.scan);
 	return r;
 }

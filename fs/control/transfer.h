@@ -61,9 +61,9 @@ struct transfer_pair {
 	const struct copy_entry *source;
 	const struct copy_entry *target;
 };
+typedef int transfer_fn(void *ctx, const struct transfer_pair *pair,
+                        struct err *reterr);
 int transfer_walk(struct job *job, const struct transfer *transfer,
-                  int (*each)(void *ctx, const struct transfer_pair *pair,
-                              struct err *reterr),
-                  void *ctx, struct err *reterr);
+                  transfer_fn *each, void *ctx, struct err *reterr);
 
 #endif

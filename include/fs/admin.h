@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What fs/control asks of a mount beside calls: which buckets there are, who
- * is writing, records that must survive a restart, and to forget what is
- * believed of names.  Any thread.
+ * is writing, and to forget what is believed of names.  Any thread.
  */
 #ifndef PORTER_FS_ADMIN_H
 #define PORTER_FS_ADMIN_H
@@ -80,15 +79,5 @@ void fs_sync(struct fs *fs, struct fs_call *call);
 /* Something else keeps the mount busy (a job), and does no more. */
 void fs_hold(struct fs *fs);
 void fs_let_go(struct fs *fs);
-
-/* ---- records of jobs, on this machine's disk ---- */
-
-uint64_t fs_job_record_id(struct fs *fs);
-/* value with data NULL: the record goes. Not waited for. */
-void fs_job_record_put(struct fs *fs, uint64_t id, struct slice value);
-/* Every one; stops when each() says non-zero, and returns that. */
-int fs_job_record_each(struct fs *fs,
-                       int (*each)(void *ctx, uint64_t id, struct slice value),
-                       void *ctx);
 
 #endif

@@ -30,6 +30,7 @@ struct conf;
 struct control;
 struct control_handle;
 struct jobs;
+struct journal;
 struct metrics;
 struct pool;
 
@@ -40,12 +41,13 @@ struct control_config {
 	struct fs *fs;             /* borrowed */
 	const struct conf *conf;   /* borrowed; may be NULL (tests) */
 	const struct clock *clock; /* borrowed */
-	struct metrics *metrics;   /* borrowed; may be NULL */
-	struct pool *pool;         /* borrowed; may be NULL */
-	unsigned threads;          /* for what asks servers; 0 = inline */
-	uint32_t uid;              /* whose it is: nobody else but root */
-	uint32_t gid;              /* of the group that may, if any */
-	bool group;                /* there is such a group */
+	struct journal *journal; /* borrowed; may be NULL: jobs are not kept */
+	struct metrics *metrics; /* borrowed; may be NULL */
+	struct pool *pool;       /* borrowed; may be NULL */
+	unsigned threads;        /* for what asks servers; 0 = inline */
+	uint32_t uid;            /* whose it is: nobody else but root */
+	uint32_t gid;            /* of the group that may, if any */
+	bool group;              /* there is such a group */
 };
 
 /* Starts what former daemons left of jobs. */

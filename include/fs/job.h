@@ -39,6 +39,7 @@ struct feed;
 struct fs;
 struct job;
 struct jobs;
+struct journal;
 
 #define JOB_ID_MAX 65 /* bytes with the NUL: [A-Za-z0-9._-]{1,64} */
 
@@ -66,7 +67,8 @@ enum job_count {
 struct job_ops {
 	const char *kind; /* "clone": file, type, porter's verb */
 	const char *help; /* one sentence */
-	const struct command_rule *rules; /* "id" and "sync" are known to all */
+	const struct command_rule *
+		rules; /* "id", "sync", "paused" and "dryrun" are known to all */
 	size_t rule_count;
 	unsigned limit; /* running at once */
 	bool resumes;   /* run() can begin again after a killed daemon */
@@ -151,6 +153,7 @@ void job_set_result(struct job *job, const char *text);
 struct jobs_config {
 	struct fs *fs;                      /* borrowed */
 	const struct conf *conf;            /* borrowed; may be NULL */
+	struct journal *journal;            /* borrowed; may be NULL */
 	const struct clock *clock;          /* borrowed */
 	const struct job_ops *const *kinds; /* borrowed, NULL at the end */
 	unsigned queue_max;                 /* beyond it -EAGAIN; 0 = 1000 */

@@ -2,6 +2,8 @@
 /* Jobs: started, queued, paused, cancelled, tried again, forgotten. */
 #include "control_rig.h"
 #include "feed.h"
+#include "fs/journal.h"
+#include "temp_dir.h"
 
 #include <semaphore.h>
 
@@ -60,7 +62,18 @@ static const struct job_ops one_at_a_time = {
 	.run = stage_run,
 	.free = stage_free,
 };
+static const struct job_ops resumable = {
+	.kind = "play",
+	.rules = stage_rules,
+	.rule_count = 2,
+	.limit = 1,
+	.resumes = true,
+	.prepare = stage_prepare,
+	.run = stage_run,
+	.free = stage_free,
+};
 static const struct job_ops *const kinds[] = {&one_at_a_time, NULL};
+static const struct job_ops *const resumable_kinds[] = {&resumable, NULL};
 
 struct world {
 	struct control_rig rig;
@@ -320,6 +333,90 @@ static void made_ids_are_all_different(void **state)
 	end(&w);
 }
 
+/* One daemon's life: jobs on a journal in dir. */
+static void begin_on(struct world *w, struct journal **journal, const char *dir,
+                     bool resumes)
+{
+	struct jobs_config config = {.kinds = resumes ? resumable_kinds : kinds,
+	                             .fs = w->rig.fs,
+	                             .clock = &w->rig.clock.clock};
+	const struct journal_config at = {.dir = dir, .size_max = 1 << 20};
+
+	assert_int_equal(journal_open(&at, journal, NULL), 0);
+	config.journal = *journal;
+	assert_int_equal(jobs_new(&config, &w->jobs, NULL), 0);
+	(void)jobs_recover(w->jobs);
+}
+
+static void what_a_former_daemon_left(void **state)
+{
+	struct world w;
+	struct journal *journal;
+	char *dir = temp_dir_new();
+	char *path = str_printf("%s/journal", dir);
+	struct job *job;
+	struct err err = {0};
+
+	(void)state;
+	begin(&w);
+	jobs_free(w.jobs);
+
+	begin_on(&w, &journal, path, false);
+	(void)sem_post(&stage.go);
+	job = started(&w, "id=whole");
+	assert_int_equal(job_wait(job, NULL), 0);
+	job_unref(job);
+	(void)sem_wait(&stage.entered);
+	job_unref(started(&w, "id=cut"));
+	(void)sem_wait(&stage.entered);
+	job_unref(started(&w, "id=queued dst=one/x"));
+	jobs_free(w.jobs);
+	journal_close(journal);
+
+	begin_on(&w, &journal, path, false);
+	job = jobs_find(w.jobs, "whole");
+	assert_int_equal(job_state(job), JOB_DONE);
+	assert_int_equal(job_so_far(job, JOB_OBJECTS), 3);
+	job_unref(job);
+	job = jobs_find(w.jobs, "cut");
+	assert_int_equal(job_state(job), JOB_FAILED);
+	assert_int_equal(job_errno(job, &err), -EINTR);
+	assert_string_equal(err.text, "the daemon ended before the job did");
+	job_unref(job);
+	refused(&w, "id=cut", -EEXIST);
+	(void)sem_wait(&stage.entered);
+	(void)sem_post(&stage.go);
+	job = jobs_find(w.jobs, "queued");
+	assert_int_equal(job_wait(job, NULL), 0);
+	assert_int_equal(job_control(job, "forget", NULL), 0);
+	job_unref(job);
+	jobs_free(w.jobs);
+	journal_close(journal);
+
+	begin_on(&w, &journal, path, true);
+	assert_null(jobs_find(w.jobs, "queued"));
+	job = jobs_find(w.jobs, "cut");
+	assert_int_equal(job_control(job, "retry", NULL), 0);
+	(void)sem_wait(&stage.entered);
+	job_unref(job);
+	jobs_free(w.jobs);
+	journal_close(journal);
+
+	begin_on(&w, &journal, path, true);
+	(void)sem_wait(&stage.entered);
+	(void)sem_post(&stage.go);
+	job = jobs_find(w.jobs, "cut");
+	assert_int_equal(job_wait(job, NULL), 0);
+	assert_true(job_is_resumed(job));
+	job_unref(job);
+	jobs_free(w.jobs);
+	w.jobs = NULL;
+	journal_close(journal);
+	free(path);
+	temp_dir_free(dir);
+	end(&w);
+}
+
 static void the_end_of_all_ends_what_runs(void **state)
 {
 	struct world w;
@@ -343,6 +440,7 @@ int main(void)
 		cmocka_unit_test(cancel_pause_and_forget),
 		cmocka_unit_test(the_end_is_told_to_those_who_wait),
 		cmocka_unit_test(made_ids_are_all_different),
+		cmocka_unit_test(what_a_former_daemon_left),
 		cmocka_unit_test(the_end_of_all_ends_what_runs),
 	};
 
