@@ -180,7 +180,7 @@ static char *error_line(struct control *control, const struct fs_who *who,
 		set_safe(object, "input", input);
 	(void)jval_set_text(object, "errno", err_name(err->code));
 	set_safe(object, "msg", err->text);
-	set_behind(object, "request_id", err->text, "request id ");
+	set_behind(object, "request_id", err->text, ", request ");
 	if (jval_dump(object, &text) < 0) {
 		str_release(&text);
 		return NULL;

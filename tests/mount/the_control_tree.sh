@@ -5,12 +5,15 @@
 . "$(dirname "$0")/lib.sh"
 command -v jq >/dev/null || skip "no jq here"
 
+# shown DIRECTORY: what readdir tells, in order
+shown() { find "$1" -mindepth 1 -maxdepth 1 -printf '%f\n' | LC_ALL=C sort | paste -sd ' '; }
+
 chmod 755 "$T"
 mount_porterfs -o allow_other
 P=$MNT/.porter
 
 # not listed, but there
-is "$(ls -A "$MNT" | tr '\n' ' ')" "alt-export primary source " "readdir does not tell of .porter"
+is "$(shown "$MNT")" "alt-export primary source" "readdir does not tell of .porter"
 is "$(find "$MNT" -name .porter)" "" "nor does find see it"
 is "$(stat -c '%a %U %F' "$P")" "500 $(id -un) directory" "owner and mode of .porter"
 like "$(cat "$P/version")" '^[0-9]+\.[0-9]+' "version"
@@ -57,7 +60,7 @@ exec 7>&-
 ok "tar over .porter" timeout 20 tar cf /dev/null --warning=no-all -C "$P" README jobs config.json events.stream
 ok "rsync over .porter" timeout 20 rsync -a --exclude '*.stream' "$P/" "$T/copy/"
 ok "rsync over the mount" timeout 20 rsync -a "$MNT/" "$T/all/"
-is "$(ls -A "$T/all" | tr '\n' ' ')" "alt-export primary source " "which does not see .porter"
+is "$(shown "$T/all")" "alt-export primary source" "which does not see .porter"
 ok "grep -r over the mount" timeout 20 grep -rq one "$MNT"
 
 # a reader that waits holds nothing up and can be stopped
@@ -78,7 +81,7 @@ like "$(cat "$LOG")" 'command to "loglevel" by uid [0-9]+, pid [0-9]+ \(bash\): 
 umount_porterfs
 
 mount_porterfs -o control=visible
-is "$(ls -A "$MNT" | tr '\n' ' ')" ".porter alt-export primary source " "control = visible lists it"
+is "$(shown "$MNT")" ".porter alt-export primary source" "control = visible lists it"
 umount_porterfs
 
 mount_porterfs -o control=off
