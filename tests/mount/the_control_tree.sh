@@ -68,6 +68,7 @@ timeout 1 cat "$P/events.stream" || status=$?
 is "$status" 124 "a stream blocks"
 for _ in 1 2 3 4 5 6 7 8; do cat "$P/events.stream" >/dev/null & done
 is "$(timeout 5 cat "$P/loglevel")" info "eight waiting readers hold no thread"
+# shellcheck disable=SC2046 # numbers
 kill $(jobs -p | grep -v "^$DAEMON\$")
 
 # another user, though the mount lets others in
