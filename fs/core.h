@@ -82,6 +82,7 @@ struct fs {
 	struct meta_cache *cache;
 	struct notify *notify;
 	struct contents *contents;
+	struct recover *recover; /* NULL: nothing was to be settled */
 
 	pthread_mutex_t tell_lock; /* around parts.unsettled, before lock */
 	pthread_mutex_t lock;

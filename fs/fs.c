@@ -18,6 +18,7 @@
 #include "inode.h"
 #include "meta_cache.h"
 #include "notify.h"
+#include "recover.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -269,6 +270,7 @@ void fs_free(struct fs *fs)
 {
 	if (!fs)
 		return;
+	recover_free(fs->recover);
 	if (fs->notify)
 		notify_set_kernel(fs->notify, NULL);
 	dirs_close(fs);

@@ -3,7 +3,8 @@
  * An upload in the journal: what the next start must know to finish or undo it.
  *
  *   intent    on disk before Create is sent: no upload of ours is ever unknown
- *   id, parts behind the replies, nobody waits: they share the next sync
+ *   id        on disk before a part is sent: an intent's upload has none
+ *   parts     behind the replies, nobody waits: they share the next sync
  *   fsync     waits: its answer says that id and parts are on disk as well
  *   finishing on disk before Complete is sent: whether it was applied can be
  *             settled by nonce and size then
@@ -139,12 +140,23 @@ void upload_forget_locked(struct upload *up)
 
 /* ---- intent ---- */
 
+/* The journal could not be written: nothing may depend on it. */
+static void fail_locked(struct upload *up, int status,
+                        struct upload_debris *debris)
+{
+	struct err err;
+
+	(void)err_set(&err, status,
+	              "the journal in state_dir cannot be written: %s",
+	              strerror(-status));
+	upload_fail_locked(up, status, &err, debris);
+}
+
 /* done() of the intent: now Create may be sent. */
 static void intended(struct journal_put *put)
 {
 	struct upload *up = container_of(put, struct upload, record_put);
 	struct upload_debris debris;
-	struct err err;
 
 	upload_debris_init(&debris);
 	(void)pthread_mutex_lock(&up->lock);
@@ -153,10 +165,7 @@ static void intended(struct journal_put *put)
 		upload_forget_locked(up);
 	}
 	if (up->status == 0 && put->status < 0) {
-		(void)err_set(&err, put->status,
-		              "the journal in state_dir cannot be written: %s",
-		              strerror(-put->status));
-		upload_fail_locked(up, put->status, &err, &debris);
+		fail_locked(up, put->status, &debris);
 	} else if (up->status == 0) {
 		upload_create_submit(up);
 	}
@@ -183,6 +192,39 @@ bool upload_intend(struct upload *up)
 	}
 	(void)upload_ref(up);
 	put_head(up, &value, &up->record_put, intended);
+	return true;
+}
+
+/* done() of the record with the upload's id: now parts may be sent. */
+static void opened(struct journal_put *put)
+{
+	struct upload *up = container_of(put, struct upload, record_put);
+	struct upload_debris debris;
+
+	upload_debris_init(&debris);
+	(void)pthread_mutex_lock(&up->lock);
+	up->create = CREATE_DONE;
+	if (put->status < 0 && up->status == 0)
+		fail_locked(up, put->status, &debris);
+	(void)pthread_mutex_unlock(&up->lock);
+	upload_debris_clear(up, &debris);
+	upload_go_on(up);
+	upload_unref(up);
+}
+
+bool upload_note_opened_locked(struct upload *up)
+{
+	cleanup(str_release) struct str value = {0};
+
+	if (up->record == 0)
+		return false;
+	up->state = UPLOAD_OPEN;
+	write_head_locked(up, &value);
+	if (str_status(&value) < 0)
+		return false;
+	(void)upload_ref(up);
+	/* it is answered by the journal's thread, never in here */
+	put_head(up, &value, &up->record_put, opened);
 	return true;
 }
 

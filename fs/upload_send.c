@@ -107,8 +107,8 @@ static void create_done(struct store_req *req)
 	} else {
 		memcpy(up->upload_id, req->create.upload_id,
 		       sizeof(up->upload_id));
-		up->create = CREATE_DONE;
-		upload_note_locked(up, UPLOAD_OPEN);
+		if (!upload_note_opened_locked(up))
+			up->create = CREATE_DONE;
 	}
 	(void)pthread_mutex_unlock(&up->lock);
 

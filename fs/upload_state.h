@@ -305,6 +305,8 @@ void upload_origins_free(struct upload *up);
 /* upload_journal.c */
 /* Write the intent, then send Create; false: there is no journal. No lock. */
 bool upload_intend(struct upload *up);
+/* Note the id, then send parts; false: they may be sent now. */
+bool upload_note_opened_locked(struct upload *up);
 /* Note the state; nobody waits. */
 void upload_note_locked(struct upload *up, enum upload_state state);
 /* KEPT; whole: every byte of the file is at the store. */

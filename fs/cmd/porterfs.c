@@ -14,6 +14,7 @@
 #include "daemon.h"
 #include "fs/fs.h"
 #include "fs/porter.h"
+#include "fs/recover.h"
 #include "fs/session.h"
 #include "options.h"
 #include "own_dir.h"
@@ -189,7 +190,12 @@ static int build(struct daemon *daemon, struct err *reterr)
 	};
 
 	daemon->callers = session_callers();
-	return porter_new(&config, &daemon->porter, reterr);
+
+	int r = porter_new(&config, &daemon->porter, reterr);
+
+	if (r == 0)
+		fs_recover(porter_fs(daemon->porter));
+	return r;
 }
 
 static int mount_it(struct daemon *daemon, struct err *reterr)
