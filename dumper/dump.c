@@ -6,6 +6,7 @@
  * object is there whole or not at all.
  */
 #include "dump_run.h"
+#include "sql_name.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -14,9 +15,10 @@
 
 int dump_cancelled(const struct dump *dump, struct err *reterr)
 {
-	if (!dump->config->cancel || !*dump->config->cancel)
-		return 0;
-	return err_set(reterr, -ECANCELED, "the export was cancelled");
+	int r = dump->config->check ? dump->config->check(dump->config->ctx)
+	                            : 0;
+
+	return r < 0 ? err_set(reterr, r, "the export was cancelled") : 0;
 }
 
 void dump_left_out(struct dump *dump, const char *fmt, ...)
@@ -178,6 +180,31 @@ int dump_run(const struct dump_config *config, struct dump_report *ret,
 	if (ret)
 		*ret = result;
 	return 0;
+}
+
+int dump_check(const struct db_config *db, const struct dump_options *options,
+               struct err *reterr)
+{
+	cleanup(db_closep) struct db_session *session = NULL;
+	cleanup(str_release) struct str name = {0};
+	cleanup(str_release) struct str sql = {0};
+	const char *list = options->databases;
+	bool quoted;
+	int r = source_open(db, &session, reterr);
+
+	while (r == 0 && list &&
+	       (list = sql_next_name(list, &name, &quoted)) != NULL) {
+		str_reset(&sql);
+		str_add(&sql, "USE ");
+		sql_add_name(&sql, str_text(&name));
+		r = db_exec(session, str_text(&sql), reterr);
+	}
+	if (r == 0 && !options->databases && !options->all_databases &&
+	    !db_config_get(db, "database"))
+		return err_set(reterr, -EINVAL,
+		               "no database is named: say db=NAME or "
+		               "all-databases, or give the connection one");
+	return r;
 }
 
 int dump_dryrun(const struct db_config *db, const struct dump_options *options,

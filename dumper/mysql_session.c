@@ -295,7 +295,8 @@ int db_exec(struct db_session *session, const char *sql, struct err *reterr)
 }
 
 /* printf into memory of the caller's; NULL without memory. */
-static char *format(const char *fmt, va_list args)
+static __attribute__((format(printf, 1, 0))) char *format(const char *fmt,
+                                                          va_list args)
 {
 	char *text = NULL;
 

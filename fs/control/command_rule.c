@@ -134,11 +134,23 @@ static int check_word(const struct command_word *word,
 	return 0;
 }
 
+/* Whether a rule is about the key. */
+static bool is_about(const struct command_rule *rule, const char *key)
+{
+	size_t len = strlen(rule->key);
+
+	if (rule->dashes && str_starts(key, "--"))
+		key += 2;
+	if (len > 0 && rule->key[len - 1] == '*')
+		return strncmp(rule->key, key, len - 1) == 0;
+	return strcmp(rule->key, key) == 0;
+}
+
 static const struct command_rule *find_rule(const struct command_rule *rules,
                                             size_t count, const char *key)
 {
 	for (size_t i = 0; i < count; i++)
-		if (strcmp(rules[i].key, key) == 0)
+		if (is_about(&rules[i], key))
 			return &rules[i];
 	return NULL;
 }

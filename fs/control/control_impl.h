@@ -245,6 +245,9 @@ int show_uploads(const struct node_at *at, struct str *ret, struct err *reterr);
 int do_sync(const struct node_at *at, struct node_command *command,
             struct err *reterr);
 
+int conn_is_there(const struct node_at *at);
+int show_conn(const struct node_at *at, struct str *ret, struct err *reterr);
+
 int do_job(const struct node_at *at, struct node_command *command,
            struct err *reterr);
 int do_dryrun(const struct node_at *at, struct node_command *command,

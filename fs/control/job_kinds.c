@@ -2,7 +2,9 @@
 /* Every kind of job there is: a kind is a file, and a row here. */
 #include "fs/job.h"
 #include "job_copy.h"
+#include "job_export.h"
 
 const struct job_ops *const job_kinds[] = {
-	&job_clone, &job_copy, &job_delete, &job_move, &job_verify, NULL,
+	&job_clone, &job_copy,   &job_delete, &job_export,
+	&job_move,  &job_verify, NULL,
 };

@@ -7,6 +7,7 @@
  */
 #include "control_impl.h"
 #include "job_copy.h"
+#include "job_export.h"
 
 #include <sys/stat.h>
 
@@ -88,12 +89,20 @@ const struct node node_table[] = {
 	{.path = "uploads.jsonl", .mode = READ, .render = show_uploads,
 	 .help = "files open for writing: path, pid, bytes, state"},
 
+	/* ---- databases ---- */
+	{.path = "conn", .mode = DIR_, .help = "database connections"},
+	{.path = "conn/*", .mode = READ, .slow = true, .moving = true,
+	 .exists = conn_is_there, .render = show_conn,
+	 .help = "whether [mysql.NAME] works (default: [mysql] and DB_*), and "
+		 "what is there"},
+
 	/* ---- jobs ---- */
 	{.path = "clone", JOB_NODE(job_clone)},
 	{.path = "copy", JOB_NODE(job_copy)},
 	{.path = "delete", JOB_NODE(job_delete)},
 	{.path = "move", JOB_NODE(job_move)},
 	{.path = "verify", JOB_NODE(job_verify)},
+	{.path = "export", JOB_NODE(job_export)},
 	{.path = "dryrun", .mode = BOTH, .slow = true, .command = do_dryrun,
 	 .help = "COMMAND key=value...: what such a job would do; replies "
 		 "with its counts"},

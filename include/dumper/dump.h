@@ -19,7 +19,6 @@
 #include "dumper/connect.h"
 #include "dumper/sink.h"
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -133,7 +132,13 @@ struct dump_config {
 	const char *key;         /* name of the target: compression, index */
 
 	struct dump_progress *progress; /* borrowed; may be NULL */
-	const atomic_bool *cancel;      /* borrowed; may be NULL: end soon */
+
+	/*
+	 * Asked again and again, on any of the dump's threads: 0 = go on, else
+	 * an errno that ends it (-ECANCELED).  May wait, for a pause.  May be
+	 * NULL.
+	 */
+	int (*check)(void *ctx);
 
 	/* A sentence about something left out or odd. May be NULL; any thread. */
 	void (*note)(void *ctx, const char *sentence);
@@ -148,6 +153,13 @@ struct dump_config {
  */
 int dump_run(const struct dump_config *config, struct dump_report *ret,
              struct err *reterr);
+
+/*
+ * Whether it can begin: the server is there, lets us in, and has the databases.
+ * Takes a few round trips.
+ */
+int dump_check(const struct db_config *db, const struct dump_options *options,
+               struct err *reterr);
 
 /* What dump_run() would do, without reading a row. */
 struct dump_estimate {

@@ -68,13 +68,14 @@ enum command_type {
 };
 
 struct command_rule {
-	const char *key; /* "" = plain words */
+	const char *key; /* "" = plain words; "where.*" = all that begin so */
 	enum command_type type;
 	const char *choices; /* COMMAND_CHOICE: "newer|missing|always" */
 	uint64_t min;        /* numbers, in the unit kept */
 	uint64_t max;        /* 0 = no limit */
 	bool needed;
 	bool many;        /* may be given more than once */
+	bool dashes;      /* "--key" is the same */
 	const char *help; /* for README and --help: what it says */
 };
 
