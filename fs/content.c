@@ -442,6 +442,7 @@ int contents_new(struct fs *fs, struct contents **ret)
 	(void)pthread_cond_init(&all->empty, NULL);
 	list_init(&all->list);
 	list_init(&all->handles);
+	drafts_init(&all->drafts);
 	draft_gate_init(&all->gate);
 	config.staging = &all->staging;
 	r = staging_room_init(&all->staging, fs->config.staging_dir,
@@ -488,6 +489,7 @@ void contents_free(struct contents *contents)
 	if (contents->uploads)
 		uploads_settle(contents->uploads);
 	wait_empty(contents);
+	drafts_release(&contents->drafts);
 	if (contents->cache)
 		block_cache_settle(contents->cache);
 	block_cache_free(contents->cache);

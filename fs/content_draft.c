@@ -146,6 +146,7 @@ static int make_draft(struct content_edit *edit, struct draft **ret)
 	struct content *content = edit->content;
 	struct contents *all = content->all;
 	struct draft_config config = {
+		.all = &all->drafts,
 		.exec = all->fs->parts.exec,
 		.room = &all->staging,
 	};

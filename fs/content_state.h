@@ -50,6 +50,7 @@ struct contents {
 	struct uploads *uploads;
 	struct block_cache *cache;
 	struct commit_policy policy;
+	struct drafts drafts;
 	struct draft_gate gate;      /* how many drafts are sent at a time */
 	struct staging_room staging; /* of spilled bytes and of drafts */
 

@@ -18,6 +18,7 @@
 #define STEPS_MAX 32
 
 struct draft {
+	struct drafts *all;
 	struct exec *exec;         /* borrowed */
 	struct staging_room *room; /* borrowed */
 	atomic_uint refs;
@@ -34,6 +35,41 @@ struct draft {
 	struct task task;
 };
 
+/* ---- all of them ---- */
+
+void drafts_init(struct drafts *all)
+{
+	(void)pthread_mutex_init(&all->lock, NULL);
+	(void)pthread_cond_init(&all->none, NULL);
+	all->count = 0;
+}
+
+void drafts_release(struct drafts *all)
+{
+	{
+		WITH_LOCK(&all->lock);
+		while (all->count > 0)
+			(void)pthread_cond_wait(&all->none, &all->lock);
+	}
+	(void)pthread_cond_destroy(&all->none);
+	(void)pthread_mutex_destroy(&all->lock);
+}
+
+/* One draft more. */
+static void count_in(struct drafts *all)
+{
+	WITH_LOCK(&all->lock);
+	all->count++;
+}
+
+/* One less, with all that was its. */
+static void count_out(struct drafts *all)
+{
+	WITH_LOCK(&all->lock);
+	if (--all->count == 0)
+		(void)pthread_cond_broadcast(&all->none);
+}
+
 /* ---- life ---- */
 
 struct draft *draft_new(const struct draft_config *config)
@@ -49,6 +85,7 @@ struct draft *draft_new(const struct draft_config *config)
 		return NULL;
 	}
 	draft->source_count = 1;
+	draft->all = config->all;
 	draft->exec = config->exec;
 	draft->room = config->room;
 	extents_init(&draft->map);
@@ -61,6 +98,7 @@ struct draft *draft_new(const struct draft_config *config)
 	atomic_init(&draft->refs, 1);
 	(void)pthread_mutex_init(&draft->lock, NULL);
 	list_init(&draft->steps);
+	count_in(draft->all);
 	if (config->stored) {
 		draft->sources[0] = stored_ref(config->stored);
 		stored_begin(draft->sources[0]);
@@ -85,9 +123,12 @@ static void drop_source(struct stored *stored)
 
 void draft_unref(struct draft *draft)
 {
+	struct drafts *all;
+
 	if (!draft || atomic_fetch_sub(&draft->refs, 1) > 1)
 		return;
 
+	all = draft->all;
 	assert(list_empty(&draft->steps));
 	for (unsigned i = 0; i < draft->source_count; i++)
 		drop_source(draft->sources[i]);
@@ -96,6 +137,7 @@ void draft_unref(struct draft *draft)
 	extents_release(&draft->map);
 	(void)pthread_mutex_destroy(&draft->lock);
 	free(draft);
+	count_out(all);
 }
 
 /* ---- steps ---- */

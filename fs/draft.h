@@ -24,6 +24,7 @@
 #include "extents.h"
 #include "reader.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,7 +34,18 @@ struct staging;
 struct staging_room;
 struct stored;
 
+/* The drafts of a mount, so that its end can wait for them. */
+struct drafts {
+	pthread_mutex_t lock;
+	pthread_cond_t none;
+	unsigned count; /* lock */
+};
+void drafts_init(struct drafts *all);
+/* Waits until the last draft is gone. */
+void drafts_release(struct drafts *all);
+
 struct draft_config {
+	struct drafts *all;        /* borrowed */
 	struct exec *exec;         /* borrowed */
 	struct staging_room *room; /* borrowed: where its file is */
 	struct stored *stored; /* shares: what it begins as; NULL = nothing */

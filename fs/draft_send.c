@@ -268,8 +268,8 @@ static void end(struct draft_send *send)
 	if (send->status < 0 && send->err.code == 0)
 		(void)err_set(&send->err, send->status, "%s",
 		              err_name(send->status));
+	gate_leave(gate); /* which may be gone after done() */
 	send->done(send);
-	gate_leave(gate);
 }
 
 /* The loop. */
