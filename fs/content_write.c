@@ -79,7 +79,20 @@ static void reap_locked(struct content *content, struct list *reaped)
 	list_splice(reaped, &fresh);
 }
 
-/* Free the ops of cancelled writes; their calls were answered. */
+/*
+ * Free the op of a cancelled write, whose call is answered.  write_cancel() may
+ * still be in it: it ends under the lock that emptying the slot takes.
+ */
+static void write_forget(struct write_op *op)
+{
+	struct fs_call *call = call_claim(op->content->all->fs, &op->slot);
+
+	assert(!call);
+	(void)call;
+	write_free(op);
+}
+
+/* Free the ops of cancelled writes. */
 static void free_reaped(struct list *reaped)
 {
 	while (!list_empty(reaped)) {
@@ -87,7 +100,7 @@ static void free_reaped(struct list *reaped)
 			list_first(reaped, struct upload_write, link);
 
 		list_remove(&write->link);
-		write_free(container_of(write, struct write_op, write));
+		write_forget(container_of(write, struct write_op, write));
 	}
 }
 
@@ -317,7 +330,7 @@ static void write_step(struct draft_step *step)
 		return;
 	}
 	if (!upload_write_take(&op->write)) {
-		write_free(op); /* interrupted, and answered */
+		write_forget(op); /* interrupted */
 		return;
 	}
 	if (op->append)
