@@ -49,6 +49,9 @@
 #define SLABS_MIN  16
 #define TRIM_BATCH 32 /* slabs handed back without letting the lock go */
 
+/* Batches of one idle trim: 32 MiB, some milliseconds. */
+#define IDLE_BATCHES 16
+
 enum {
 	NEW, /* not the pool's: what a zeroed request is */
 	ASKING,
@@ -77,6 +80,7 @@ struct pool {
 	bool asking;                     /* lock; a thread asks reclaimers */
 	bool ask_again;                  /* lock; and shall go round again */
 	bool press;                      /* lock; pressure is to be told */
+	bool touched; /* lock; slabs came or went since the last idle trim */
 };
 
 /* Reserve the addresses, and nothing else, of size slabs. */
@@ -215,6 +219,7 @@ static void grab_locked(struct pool *pool, enum pool_class class,
 		ASAN_UNPOISON_MEMORY_REGION(slabs[i], POOL_SLAB_SIZE);
 	}
 	pool->held[class] += count;
+	pool->touched = true;
 	if (held_locked(pool) > pool->peak)
 		pool->peak = held_locked(pool);
 }
@@ -429,6 +434,7 @@ void pool_give(struct pool *pool, enum pool_class class, uint8_t *const *slabs,
 			pool->free_slabs[pool->warm++] = number;
 		}
 		pool->held[class] -= count;
+		pool->touched = true;
 		serve_locked(pool, &granted);
 	}
 	tell_granted(&granted);
@@ -513,6 +519,24 @@ void pool_trim(struct pool *pool)
 		;
 }
 
+/* Whether nobody used the pool since the last time. */
+static bool was_idle(struct pool *pool)
+{
+	WITH_LOCK(&pool->lock);
+	bool idle = !pool->touched;
+
+	pool->touched = false;
+	return idle;
+}
+
+void pool_trim_idle(struct pool *pool)
+{
+	if (!was_idle(pool))
+		return;
+	for (unsigned i = 0; i < IDLE_BATCHES && trim_some(pool); i++)
+		;
+}
+
 void pool_get_stats(struct pool *pool, struct pool_stats *ret)
 {
 	WITH_LOCK(&pool->lock);
@@ -520,6 +544,7 @@ void pool_get_stats(struct pool *pool, struct pool_stats *ret)
 	*ret = (struct pool_stats){
 		.budget = (uint64_t)pool->size * POOL_SLAB_SIZE,
 		.peak = (uint64_t)pool->peak * POOL_SLAB_SIZE,
+		.kept = (uint64_t)pool->warm * POOL_SLAB_SIZE,
 		.waits = pool->waits,
 	};
 	for (unsigned i = 0; i < POOL_CLASSES; i++) {

@@ -28,7 +28,8 @@
 
 /* Bytes of the journal: room for a million pending deletes. */
 #define JOURNAL_MAX  (UINT64_C(1) << 30)
-#define WORK_THREADS 8 /* blocking things: local stores, start-up checks */
+#define WORK_THREADS 8    /* blocking things: local stores, start-up checks */
+#define TRIM_MS      2000 /* between two looks at memory that nobody uses */
 
 /* One bucket while it is being built. */
 struct bucket_part {
@@ -45,6 +46,7 @@ struct porter {
 	struct timers *timers;
 	struct exec *exec;
 	struct pool *pool;
+	struct timer trim;
 	struct metrics *metrics;
 	struct s3_net *net;
 	struct journal *journal; /* NULL: no state_dir */
@@ -315,6 +317,15 @@ static int build_control(struct porter *porter, struct err *reterr)
 
 /* ---- all of it ---- */
 
+/* Hand memory back that nobody used for a while, again and again. */
+static void trim(struct timer *timer)
+{
+	struct porter *porter = container_of(timer, struct porter, trim);
+
+	pool_trim_idle(porter->pool);
+	timer_start(porter->timers, timer, TRIM_MS);
+}
+
 static int build_base(struct porter *porter, struct err *reterr)
 {
 	int r = timers_new(clock_system(), &porter->timers);
@@ -395,6 +406,8 @@ int porter_new(const struct porter_config *config, struct porter **ret,
 	if (r < 0)
 		return r;
 
+	porter->trim.fire = trim;
+	timer_start(porter->timers, &porter->trim, TRIM_MS);
 	*ret = take(&porter);
 	return 0;
 }
@@ -424,6 +437,8 @@ void porter_free(struct porter *porter)
 	free(porter->buckets);
 	s3_net_free(porter->net);
 	exec_free(porter->exec);
+	if (porter->timers)
+		(void)timer_cancel(porter->timers, &porter->trim);
 	timers_free(porter->timers);
 	pool_free(porter->pool);
 	metrics_free(porter->metrics);

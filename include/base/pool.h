@@ -21,7 +21,7 @@
  *
  * Address space for the whole budget is reserved at once, so taking a slab is a
  * pop from a stack and cannot fail; memory is used as slabs are first written
- * to, kept for reuse, and handed back to the system when idle (pool_trim).
+ * to, kept for reuse, and handed back to the system when idle (pool_trim_idle).
  *
  * Any thread.  The pool's lock is the last in the order (inode, content,
  * upload, pool); no callback runs under it.
@@ -89,6 +89,7 @@ struct pool_stats {
 	uint64_t budget;
 	uint64_t held[POOL_CLASSES];
 	uint64_t peak;    /* most ever held, all classes */
+	uint64_t kept;    /* unused, but with memory behind */
 	uint64_t waiting; /* requests waiting now */
 	uint64_t waits;   /* requests that ever had to wait */
 };
@@ -147,6 +148,12 @@ void pool_remove_reclaimer(struct pool *pool, struct pool_reclaimer *reclaimer);
 
 /* Hand unused memory back to the system. The next users pay page faults. */
 void pool_trim(struct pool *pool);
+
+/*
+ * To be called every few seconds: when no slab was taken or given since the last
+ * call, hand some unused memory back, in a few milliseconds.
+ */
+void pool_trim_idle(struct pool *pool);
 
 void pool_get_stats(struct pool *pool, struct pool_stats *ret);
 

@@ -318,6 +318,29 @@ static void trimming_hands_memory_back_and_slabs_stay_usable(void **state)
 	give(b, &w);
 }
 
+static void an_idle_pool_is_trimmed_bit_by_bit(void **state)
+{
+	struct bench *b = *state;
+	struct pool_stats stats;
+	struct want w;
+
+	want_init(&w, POOL_READ, SLABS, &b->turns);
+	assert_true(pool_take(b->pool, &w.wait));
+	memset(w.slabs[0], 1, POOL_SLAB_SIZE);
+	pool_trim_idle(b->pool); /* something was taken */
+	pool_get_stats(b->pool, &stats);
+	assert_int_equal(stats.kept, 0);
+	give(b, &w);
+	pool_trim_idle(b->pool); /* and given */
+	pool_get_stats(b->pool, &stats);
+	assert_int_equal(stats.kept, SLABS * POOL_SLAB_SIZE);
+	assert_true(resident_pages(w.slabs[0]) > 0);
+	pool_trim_idle(b->pool);
+	pool_get_stats(b->pool, &stats);
+	assert_int_equal(stats.kept, 0);
+	assert_int_equal(resident_pages(w.slabs[0]), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -335,6 +358,7 @@ int main(void)
 		bench_test(who_cancels_is_never_granted_and_frees_the_way),
 		bench_test(granted_may_ask_for_more),
 		bench_test(trimming_hands_memory_back_and_slabs_stay_usable),
+		bench_test(an_idle_pool_is_trimmed_bit_by_bit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
