@@ -232,8 +232,32 @@ void recover_free(struct recover *recover)
 
 /* ---- for people ---- */
 
+/* Bytes of the parts of one upload. */
+struct noted {
+	uint64_t owner;
+	uint64_t bytes;
+};
+
+static int add_noted(void *ctx, uint64_t parts_id, struct slice value)
+{
+	struct noted *noted = ctx;
+	cleanup(freep) struct store_part_info *parts = NULL;
+
+	if (upload_parts_owner(parts_id) != noted->owner)
+		return 0;
+	parts = calloc(UPLOAD_PARTS_CHUNK, sizeof(*parts));
+	if (!parts)
+		return -ENOMEM;
+	if (upload_parts_read(value, upload_parts_first(parts_id), parts) < 0)
+		return 0;
+	for (unsigned i = 0; i < UPLOAD_PARTS_CHUNK; i++)
+		noted->bytes += parts[i].size;
+	return 0;
+}
+
 /* Whom fs_uploads_each() tells. */
 struct telling {
+	struct journal *journal;
 	int (*each)(void *ctx, const struct fs_upload *upload);
 	void *ctx;
 };
@@ -241,11 +265,19 @@ struct telling {
 static int tell(void *ctx, uint64_t id, struct slice value)
 {
 	const struct telling *telling = ctx;
+	struct noted noted = {.owner = id};
 	struct upload_record record;
 	struct fs_upload upload;
+	int r = 0;
 
 	if (upload_record_read(value, &record) < 0)
 		return 0;
+	/* the head of one being written is older than its parts */
+	if (record.state == UPLOAD_OPEN)
+		r = journal_each(telling->journal, JOURNAL_PARTS, add_noted,
+		                 &noted);
+	if (r < 0)
+		return r;
 	upload = (struct fs_upload){
 		.id = id,
 		.state = upload_state_name(record.state),
@@ -253,7 +285,7 @@ static int tell(void *ctx, uint64_t id, struct slice value)
 		.key = record.key,
 		.upload_id = record.upload_id,
 		.why = record.why,
-		.size = record.size,
+		.size = record.state == UPLOAD_OPEN ? noted.bytes : record.size,
 		.began_s = record.began_s,
 		.whole = record.whole,
 	};
@@ -264,7 +296,7 @@ int fs_uploads_each(struct journal *journal,
                     int (*each)(void *ctx, const struct fs_upload *upload),
                     void *ctx)
 {
-	struct telling telling = {.each = each, .ctx = ctx};
+	struct telling telling = {.journal = journal, .each = each, .ctx = ctx};
 
 	return journal_each(journal, JOURNAL_UPLOAD, tell, &telling);
 }

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * porter: looks at and decides about what mounts keep.  Each subcommand has a
+ * file of its own and a row here.
+ */
+#include "porter.h"
+
+#include "daemon.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* All of them, in the order of --help. */
+static const struct porter_command commands[] = {
+	{"uploads",
+         "[list | publish ID | abort ID] (--mount DIR | --state-dir DIR)",
+         "what was not published and waits for a decision", cmd_uploads},
+};
+
+static int print_help(FILE *to)
+{
+	(void)fprintf(to, "usage: porter COMMAND [ARGUMENT]...\n\n");
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		(void)fprintf(to, "  %s %s\n      %s\n", commands[i].name,
+		              commands[i].words, commands[i].help);
+	(void)fprintf(to, "\nporter(1) says more.\n");
+	return fflush(to) == 0 ? PORTER_OK : PORTER_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+
+	daemon_harden();
+	if (strcmp(name, "-h") == 0 || strcmp(name, "--help") == 0)
+		return print_help(stdout);
+	if (strcmp(name, "-V") == 0 || strcmp(name, "--version") == 0)
+		return puts("porter " PORTERFS_VERSION) >= 0 ? PORTER_OK
+		                                             : PORTER_FAILED;
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(name, commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	(void)print_help(stderr);
+	return PORTER_USAGE;
+}
