@@ -217,8 +217,13 @@ void conf_print_template(struct str *ret)
 	add_template_section(ret, CONF_CONNECTION, "#[mysql]");
 	str_add(ret,
 	        "\n"
-	        "# What a file must end with to be published: a pattern and "
-	        "its checker.\n"
+	        "# What a file must end with to be published, by patterns of "
+	        "names, or with a\n"
+	        "# slash of BUCKET/KEY: mysqldump pg_dump gzip zstd xz zip tar, "
+	        "and min_ratio=R of\n"
+	        "# the size before; several separated by blanks. Else close is "
+	        "EIO and the upload\n"
+	        "# is kept.\n"
 	        "#[guard]\n"
 	        "#*.sql = mysqldump\n");
 }

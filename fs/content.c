@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "content_state.h"
+#include "guard.h"
 #include "key.h"
 
 #include <assert.h>
@@ -198,6 +199,8 @@ struct stored *content_stored(struct content *content)
 struct upload_owner {
 	struct content *content; /* shares */
 	atomic_bool ending;      /* fs_begin() was called */
+	struct guard *guard;     /* NULL = none; the thread that appends */
+	atomic_ullong guarded;   /* bytes that it was shown */
 };
 
 /*
@@ -247,6 +250,7 @@ static void released(void *ctx)
 	struct fs *fs = owner->content->all->fs;
 	bool ending = atomic_load(&owner->ending);
 
+	guard_free(owner->guard);
 	content_put(owner->content);
 	free(owner);
 	if (ending)
@@ -274,12 +278,38 @@ struct upload *content_new_upload(struct content *content)
 		return NULL;
 	fs_nonce(fs, nonce);
 	owner->content = content_ref(content);
-	if (upload_new(&config, &up) < 0) {
+	if (content_guard_new(content, &owner->guard) < 0 ||
+	    upload_new(&config, &up) < 0) {
+		guard_free(owner->guard);
 		content_put(owner->content);
 		free(owner);
 		return NULL;
 	}
 	return up;
+}
+
+struct guard *content_guard(const struct upload *up)
+{
+	const struct upload_owner *owner = upload_owner(up);
+
+	return owner->guard;
+}
+
+void content_guard_feed(struct upload *up, const struct slice *data)
+{
+	struct upload_owner *owner = upload_owner(up);
+
+	if (!owner->guard)
+		return;
+	guard_feed(owner->guard, data->data, data->len);
+	atomic_fetch_add(&owner->guarded, data->len);
+}
+
+uint64_t content_guarded(const struct upload *up)
+{
+	const struct upload_owner *owner = upload_owner(up);
+
+	return atomic_load(&owner->guarded);
 }
 
 /* The fs is unsettled until the upload's last request was answered. */
@@ -417,10 +447,11 @@ void contents_abort(struct contents *contents)
 	uploads_cancel(contents->uploads);
 }
 
-int contents_new(struct fs *fs, struct contents **ret)
+int contents_new(struct fs *fs, const struct fs_config *config,
+                 struct contents **ret, struct err *reterr)
 {
 	struct contents *all = calloc(1, sizeof(*all));
-	struct uploads_config config = {
+	struct uploads_config uploads = {
 		.pool = fs->parts.pool,
 		.exec = fs->parts.exec,
 		.metrics = fs->parts.metrics,
@@ -444,11 +475,14 @@ int contents_new(struct fs *fs, struct contents **ret)
 	list_init(&all->handles);
 	drafts_init(&all->drafts);
 	draft_gate_init(&all->gate);
-	config.staging = &all->staging;
-	r = staging_room_init(&all->staging, fs->config.staging_dir,
-	                      fs->config.staging_max, fs->parts.metrics);
+	uploads.staging = &all->staging;
+	r = content_guards_new(config, &all->guards, reterr);
 	if (r == 0)
-		r = uploads_new(&config, &all->uploads);
+		r = staging_room_init(&all->staging, fs->config.staging_dir,
+		                      fs->config.staging_max,
+		                      fs->parts.metrics);
+	if (r == 0)
+		r = uploads_new(&uploads, &all->uploads);
 	if (r == 0)
 		r = block_cache_new(fs->parts.pool, &all->cache);
 	if (r < 0) {
@@ -495,6 +529,7 @@ void contents_free(struct contents *contents)
 	block_cache_free(contents->cache);
 	uploads_free(contents->uploads);
 	staging_room_release(&contents->staging);
+	content_guards_free(contents->guards);
 	draft_gate_release(&contents->gate);
 	(void)pthread_cond_destroy(&contents->empty);
 	(void)pthread_mutex_destroy(&contents->lock);

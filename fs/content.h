@@ -32,7 +32,8 @@ struct fs;
 struct inode;
 
 /* All contents of a mount: what fs.c makes, counts, aborts and ends. */
-int contents_new(struct fs *fs, struct contents **ret);
+int contents_new(struct fs *fs, const struct fs_config *config,
+                 struct contents **ret, struct err *reterr);
 
 /* Files being written or committed now. */
 unsigned contents_writing(struct contents *contents);

@@ -32,6 +32,7 @@ struct commit {
 	struct draft_step step;
 	struct draft_send send;
 	struct upload_finish finish;
+	bool guarded; /* refused by its guard: the upload is kept */
 };
 
 static void commit_go(struct commit *commit);
@@ -102,6 +103,9 @@ static void commit_end(struct commit *commit)
 		WITH_LOCK(&content->lock);
 		move_on_locked(content, &commit->finish, &rest);
 	}
+	if (commit->guarded)
+		content_keep_upload(content, take(&rest.up),
+		                    "its [guard] refused it");
 	content_drop_rest(content, &rest);
 	content_wake(content);
 	content_settle(content);
@@ -259,6 +263,21 @@ static struct upload *commit_upload(struct content *content)
 	return up;
 }
 
+/* All bytes are the upload's: publish them, unless the guard refuses. */
+static void commit_publish(struct commit *commit, struct upload *up)
+{
+	bool judged = !commit->draft || commit->send.guarded;
+	struct err err = {0};
+	int r = judged ? content_guard_judge(commit->content, up, &err) : 0;
+
+	if (r < 0) {
+		commit->guarded = true;
+		commit_fail(commit, r, &err);
+		return;
+	}
+	upload_finish(up, &commit->finish);
+}
+
 /* done() of sending a draft. */
 static void draft_sent(struct draft_send *send)
 {
@@ -274,7 +293,7 @@ static void draft_sent(struct draft_send *send)
 	else if (send->status < 0)
 		commit_fail(commit, send->status, &send->err);
 	else
-		upload_finish(send->up, &commit->finish);
+		commit_publish(commit, send->up);
 }
 
 /* Whether the file is what the store has, attributes and all. */
@@ -319,8 +338,29 @@ static void draft_quiet(struct draft_step *step)
 		return;
 	}
 	content_send_init(&commit->send, content, commit->draft, up);
+	commit->send.guarded =
+		content_guard(up) && !draft_is_copy(commit->draft);
+	commit->send.seen = content_guard_feed;
 	commit->send.done = draft_sent;
 	draft_send(&commit->send);
+}
+
+/*
+ * Whether the guard has not seen all bytes yet: writes are still being copied,
+ * and the last of them runs the commit again.
+ */
+static bool wait_for_guard(struct commit *commit, const struct upload *up)
+{
+	struct content *content = commit->content;
+
+	if (!content_guard(up))
+		return false;
+
+	WITH_LOCK(&content->lock);
+	if (content_guarded(up) == content->size)
+		return false;
+	list_append(&content->waits, &commit->wait.link);
+	return true;
 }
 
 /* The store's own step; the turn is ours. */
@@ -345,8 +385,10 @@ static void commit_finish(struct commit *commit)
 		draft_do(commit->draft, &commit->step);
 	} else {
 		up = commit_upload(content);
+		if (up && wait_for_guard(commit, up))
+			return;
 		if (up)
-			upload_finish(up, &commit->finish);
+			commit_publish(commit, up);
 		else
 			commit_fail(commit, -ENOMEM, NULL);
 	}

@@ -45,6 +45,9 @@
 
 /* ---- all contents of a mount ---- */
 
+struct guard;
+struct guards;
+
 struct contents {
 	struct fs *fs;
 	struct uploads *uploads;
@@ -53,6 +56,7 @@ struct contents {
 	struct drafts drafts;
 	struct draft_gate gate;      /* how many drafts are sent at a time */
 	struct staging_room staging; /* of spilled bytes and of drafts */
+	struct guards *guards;
 
 	pthread_mutex_t lock;
 	pthread_cond_t empty; /* the last content went */
@@ -169,6 +173,25 @@ void content_send_init(struct draft_send *send, struct content *content,
 
 /* An upload for the content as it is now, or NULL. */
 struct upload *content_new_upload(struct content *content);
+
+/* The guard of an upload that was made for a content, or NULL. */
+struct guard *content_guard(const struct upload *up);
+/* Show it bytes in the order of the file; and how many it was shown. */
+void content_guard_feed(struct upload *up, const struct slice *data);
+uint64_t content_guarded(const struct upload *up);
+
+/* content_guard.c */
+/* The rules of [guard]. 0, -EINVAL with a sentence, -ENOMEM. */
+int content_guards_new(const struct fs_config *config, struct guards **ret,
+                       struct err *reterr);
+void content_guards_free(struct guards *guards);
+/* A guard for the file as it is called now; *ret NULL: it needs none. */
+int content_guard_new(struct content *content, struct guard **ret);
+/* Bytes were appended to the stream, on the thread that appends. */
+void content_guard_see(struct content *content, const struct slice *data);
+/* All bytes of the upload went by: 0, or -EIO with a sentence. */
+int content_guard_judge(struct content *content, struct upload *up,
+                        struct err *reterr);
 
 /* What a content has given up, to be dropped without its lock. */
 struct content_rest {

@@ -375,6 +375,8 @@ static void write_copied(struct upload_write *write)
 	bool waited = false;
 	bool gone = false;
 
+	if (write->status == 0)
+		content_guard_see(content, &write->data);
 	if (write->status == -EINTR) {
 		(void)write_undo(op, &up);
 		content_drop_upload(content, up);

@@ -387,6 +387,16 @@ bool draft_unchanged(struct draft *draft)
 	        map->list[0].source == 0);
 }
 
+bool draft_is_copy(struct draft *draft)
+{
+	WITH_LOCK(&draft->lock);
+	const struct extent *extent = draft->map.list;
+
+	return draft->map.count == 1 && extent->kind == EXTENT_CLEAN &&
+	       extent->source_offset == 0 &&
+	       extent->length == draft->sources[extent->source]->size;
+}
+
 int64_t draft_seek(struct draft *draft, uint64_t offset, bool hole)
 {
 	WITH_LOCK(&draft->lock);

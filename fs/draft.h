@@ -114,6 +114,9 @@ uint64_t draft_holes(struct draft *draft);
 /* Whether it still is the whole object it began as, and nothing else. */
 bool draft_unchanged(struct draft *draft);
 
+/* Whether it is one whole stored object, of whatever name. */
+bool draft_is_copy(struct draft *draft);
+
 /* As extents_seek(). */
 int64_t draft_seek(struct draft *draft, uint64_t offset, bool hole);
 

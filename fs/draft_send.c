@@ -74,7 +74,7 @@ static bool can_copy(void *ctx, unsigned source)
 	struct stored *stored = draft_source(send->draft, source);
 	bool foreign = stored->store != send->store;
 	bool copies = store_copies_from(send->store, stored->store) &&
-	              !(foreign && send->sends_foreign);
+	              !(foreign && send->sends_foreign) && !send->guarded;
 
 	send->copies_foreign |= foreign && copies;
 	stored_unref(stored);
@@ -222,6 +222,8 @@ static void move_piece(struct draft_send *send, const struct plan_part *part)
 			.done = appended,
 		};
 		send->offset += send->gather.got;
+		if (send->seen)
+			send->seen(send->up, &send->write.data);
 		upload_append(send->up, &send->write);
 		return;
 	}

@@ -30,6 +30,9 @@ struct draft_send { /* the caller's memory until done() */
 	struct uploads *uploads;
 	struct object_store *store;
 	struct exec *exec;
+	bool guarded; /* its guard must see all bytes: nothing is copied */
+	void (*seen)(struct upload *up, const struct slice *data); /* or NULL:
+	                 told of what is appended */
 	bool sends_foreign; /* what lies in another bucket is read and sent */
 
 	/*

@@ -84,7 +84,7 @@ static int make_parts(struct fs *fs, const struct fs_config *config,
 	if (r == 0)
 		r = make_buckets(fs, config, reterr);
 	if (r == 0)
-		r = contents_new(fs, &fs->contents);
+		r = contents_new(fs, config, &fs->contents, reterr);
 	return r;
 }
 
@@ -100,6 +100,8 @@ int fs_new(const struct fs_config *config, const struct fs_parts *parts,
 	fs->config = *config;
 	fs->config.buckets = NULL;
 	fs->config.bucket_count = 0;
+	fs->config.guards = NULL;
+	fs->config.guard_count = 0;
 	fs->parts = *parts;
 	fs->started = clock_wall(parts->clock);
 	fs->nonce_state = config->seed;

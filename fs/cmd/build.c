@@ -242,6 +242,25 @@ static void fill_fs(const struct conf *conf, struct fs_config *ret)
 	};
 }
 
+/* The lines of [guard], an array to be freed; NULL: out of memory. */
+static struct fs_guard *make_guards(const struct conf *conf, size_t *ret_count)
+{
+	struct fs_guard *guards;
+	const char *pattern;
+	const char *checks;
+	size_t count = 0;
+
+	while (conf_extra(conf, "guard", count, &checks))
+		count++;
+	guards = calloc(count + 1, sizeof(*guards));
+	for (size_t i = 0; guards && i < count; i++) {
+		pattern = conf_extra(conf, "guard", i, &checks);
+		guards[i] = (struct fs_guard){pattern, checks};
+	}
+	*ret_count = count;
+	return guards;
+}
+
 static int build_fs(struct porter *porter, const struct porter_config *config,
                     struct err *reterr)
 {
@@ -268,6 +287,13 @@ static int build_fs(struct porter *porter, const struct porter_config *config,
 	fill_fs(porter->conf, &fs);
 	fs.buckets = buckets;
 	fs.bucket_count = porter->bucket_count;
+
+	cleanup(freep) struct fs_guard *guards =
+		make_guards(porter->conf, &fs.guard_count);
+
+	if (!guards)
+		return err_set(reterr, -ENOMEM, "out of memory");
+	fs.guards = guards;
 	return fs_new(&fs, &parts, &porter->fs, reterr);
 }
 

@@ -70,7 +70,15 @@ struct fs_bucket_config {
 	uint64_t cache_ttl_ms;
 };
 
+/* Files that are published only when they end as they should (guard.h). */
+struct fs_guard {
+	const char *pattern; /* of names, or with a slash of BUCKET/KEY */
+	const char *checks;  /* "mysqldump", "gzip min_ratio=0.5", ... */
+};
+
 struct fs_config { /* all copied */
+	const struct fs_guard *guards;
+	size_t guard_count;
 	const struct fs_bucket_config *buckets;
 	size_t bucket_count;
 	uint32_t uid; /* owner of what says nothing else */

@@ -12,9 +12,10 @@
 static atomic_uint abandoned;
 static atomic_int rename_status;
 
-int contents_new(struct fs *fs, struct contents **ret)
+int contents_new(struct fs *fs, const struct fs_config *config,
+                 struct contents **ret, struct err *reterr)
 {
-	(void)fs;
+	(void)fs, (void)config, (void)reterr;
 	*ret = NULL;
 	return 0;
 }
