@@ -154,6 +154,8 @@ static int check_head(struct check *c, struct err *reterr)
 	struct sql_dialect dialect = split_session(split)->dialect;
 
 	r = split_feed(split, text->plain, text->head_len, reterr);
+	if (r == 0 && text->head_is_all)
+		r = split_end(split, reterr);
 	while (r == 0 && (r = split_next(split, &st, reterr)) == 1) {
 		r = check_statement(c, &st, &dialect, reterr);
 		dialect = split_session(split)->dialect;

@@ -12,8 +12,10 @@ static const char *const announcements[] = {
 	"-- MySQL dump ",
 	"-- MariaDB dump ",
 	"-- porterfs dump",
-	"/*M!999999\\- enable the sandbox mode */",
 };
+
+/* What may stand before it, on a line of its own. */
+static const char sandbox[] = "/*M!999999\\-";
 
 /* The last line of such a dump. */
 static const char completion[] = "-- Dump completed";
@@ -33,9 +35,18 @@ static size_t squeeze(const uint8_t *text, size_t len, char *out, size_t size)
 
 bool load_announces(const uint8_t *head, size_t len)
 {
-	char text[64];
-	size_t n = squeeze(head, len, text, sizeof(text));
+	char room[256];
+	const char *text = room;
+	size_t n = squeeze(head, len, room, sizeof(room));
 
+	if (n > strlen(sandbox) &&
+	    memcmp(text, sandbox, strlen(sandbox)) == 0) {
+		text = memchr(room, '\n', n);
+		if (!text)
+			return false;
+		text++;
+		n -= (size_t)(text - room);
+	}
 	for (size_t i = 0; i < sizeof(announcements) / sizeof(announcements[0]);
 	     i++) {
 		size_t wanted = strlen(announcements[i]);
@@ -182,6 +193,7 @@ static int read_head(struct load_text *t, struct err *reterr)
 	while (t->head_len < LOAD_HEAD) {
 		ssize_t n = read_text(t, t->head_len, reterr);
 
+		t->head_is_all = n == 0;
 		if (n <= 0)
 			return (int)n;
 		t->head_len += (size_t)n;

@@ -24,7 +24,8 @@ struct load_text {
 	bool source_ended;
 	bool frame_ended; /* the stream may end here */
 
-	size_t head_len; /* bytes of plain that are the text's beginning */
+	size_t head_len;  /* bytes of plain that are the text's beginning */
+	bool head_is_all; /* there is no more text */
 	bool head_fed;
 	bool announced; /* it says that it is a dump with a last line */
 	uint8_t tail[LOAD_TAIL];
