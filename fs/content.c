@@ -394,6 +394,53 @@ int content_may_rename(struct inode *inode, struct err *reterr)
 	return r;
 }
 
+/* Whether no request was sent under the file's name, or can be now. */
+static bool is_unsent_locked(const struct content *content)
+{
+	const struct store_limits *limits =
+		store_limits(content->inode->bucket->store);
+
+	if (content->step == CONTENT_CONVERTING || content->moving)
+		return false;
+	if (!content->up)
+		return true;
+	/* Less than a part is not even sent when memory is short. */
+	return !upload_started(content->up) &&
+	       upload_size(content->up) == content->size &&
+	       content->size < limits->part_min;
+}
+
+int content_begin_move(struct inode *inode, struct err *reterr)
+{
+	struct content *content = content_peek(inode);
+	bool unsent = false;
+
+	if (content) {
+		WITH_LOCK(&content->lock);
+		unsent = is_unsent_locked(content);
+		content->moving = content->moving || unsent;
+	}
+	if (unsent)
+		return 0; /* the reference stays for the end */
+	content_put(content);
+	return err_set(reterr, -EBUSY,
+	               "the file is being rewritten, and part of it was sent "
+	               "under its name already");
+}
+
+void content_end_move(struct inode *inode)
+{
+	struct content *content = content_peek(inode);
+
+	{
+		WITH_LOCK(&content->lock);
+		content->moving = false;
+	}
+	content_wake(content);
+	content_put(content); /* this one's */
+	content_put(content); /* and the beginning's */
+}
+
 void content_give_up_locked(struct content *content, struct content_rest *ret)
 {
 	ret->up = take(&content->up);
@@ -415,7 +462,7 @@ void content_truncate_locked(struct content *content, struct content_rest *ret)
 
 bool content_waits_locked(const struct content *content)
 {
-	return content->step == CONTENT_COMMITTING ||
+	return content->moving || content->step == CONTENT_COMMITTING ||
 	       content->step == CONTENT_CONVERTING;
 }
 

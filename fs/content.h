@@ -76,4 +76,13 @@ void content_abandon(struct inode *inode);
  */
 int content_may_rename(struct inode *inode, struct err *reterr);
 
+/*
+ * The stored object of a file that is being rewritten is moved to another key:
+ * until the end nothing is sent under the old one, and whoever wants to change
+ * or read the file waits.  -EBUSY with a story when something was sent already;
+ * else each beginning has its end, with no lock held.
+ */
+int content_begin_move(struct inode *inode, struct err *reterr);
+void content_end_move(struct inode *inode);
+
 #endif

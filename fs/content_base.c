@@ -46,6 +46,15 @@ static bool is_ours(struct inode *inode, const struct store_req *req)
 	       strcmp(inode->attr.etag, req->info.etag) == 0;
 }
 
+/* Whether the file got another name while the HEAD waited for its turn. */
+static bool is_renamed(const struct base_ask *base)
+{
+	struct inode *inode = base->content->inode;
+
+	WITH_LOCK(&inode->lock);
+	return strcmp(inode->key, base->key) != 0;
+}
+
 /* done() of the HEAD. */
 static void base_done(struct ask *ask)
 {
@@ -54,19 +63,27 @@ static void base_done(struct ask *ask)
 	const struct store_req *req = &ask->req;
 	bool ours = is_ours(content->inode, req);
 	int check = ask_status(ask);
+	bool again = is_renamed(base);
 
 	/* For those who want to read what is there. */
-	if (req->status == 0)
+	if (again)
+		check = 0;
+	else if (req->status == 0)
 		check = inode_checked(content->inode, &req->info, base->moment);
 	else if (req->status == -ENOENT)
 		check = -ESTALE;
 	{
 		WITH_LOCK(&content->lock);
-		if (content->base == BASE_ASKING)
+		if (content->base == BASE_ASKING && again)
+			content->base = BASE_NONE;
+		else if (content->base == BASE_ASKING)
 			note_locked(content, req, ours, check);
 	}
 	turn_end(&base->turn);
-	content_wake(content);
+	if (again)
+		content_ask_base(content);
+	else
+		content_wake(content);
 	free(base->key);
 	free(base);
 	content_put(content);

@@ -103,6 +103,7 @@ struct content {
 	bool created;           /* lock: made here, never at the store */
 	bool exclusive;         /* lock: by O_EXCL */
 	bool abandoned;         /* lock: unlinked; never publish it */
+	bool moving;            /* lock: to another key; nothing is sent */
 	bool forgotten;         /* lock: and bytes were dropped for that */
 	unsigned writers;       /* lock: handles open for writing, and what
 	                           must end before the file is committed */

@@ -15,6 +15,7 @@
  */
 #include "base/lock.h"
 #include "call.h"
+#include "content.h"
 #include "doomed.h"
 #include "errand.h"
 #include "find.h"
@@ -39,7 +40,8 @@ struct move {
 	char *to;
 	bool no_replace;
 	bool has_second;
-	bool moved; /* the copy is there */
+	bool moved;     /* the copy is there */
+	bool rewritten; /* the file's own bytes are not: only the object goes */
 };
 
 static void move_free(struct move *move)
@@ -66,6 +68,8 @@ static void move_end(struct move *move, int status)
 
 	if (move->has_second)
 		turn_end(&move->second);
+	if (move->rewritten)
+		content_end_move(move->inode);
 	call = errand_end(&move->errand, status, "rename");
 	if (call)
 		call_fail(call, status, &move->errand.ask.req.err);
@@ -73,6 +77,14 @@ static void move_end(struct move *move, int status)
 }
 
 /* ---- a stored file ---- */
+
+/* What a file that is being rewritten stands on now; the rest is its own. */
+static void note_stored_locked(struct inode *inode, const struct attr *attr)
+{
+	memcpy(inode->attr.etag, attr->etag, sizeof(inode->attr.etag));
+	if (inode->extra)
+		attr_copy(&inode->extra->stored, attr);
+}
 
 /* Tell the inode, the cache and the overlay that the file has moved. */
 static int tell_moved(struct move *move, bool from_is_gone)
@@ -101,7 +113,10 @@ static int tell_moved(struct move *move, bool from_is_gone)
 	rename_keep_directory(bucket, move->from);
 	r = inode_rekey(inode, move->to);
 	(void)pthread_mutex_lock(&inode->lock);
-	attr_copy(&inode->attr, &move->attr);
+	if (move->rewritten)
+		note_stored_locked(inode, &move->attr);
+	else
+		attr_copy(&inode->attr, &move->attr);
 	inode->fresh_ms = there.fresh_ms;
 	meta_cache_change(fs->cache, &from, from_is_gone ? &gone : NULL);
 	meta_cache_change(fs->cache, &to, &there);
@@ -293,7 +308,10 @@ static int note_file(struct move *move)
 	struct inode *inode = move->inode;
 	WITH_LOCK(&inode->lock);
 
-	attr_copy(&move->attr, &inode->attr);
+	attr_copy(&move->attr,
+	          inode->local && inode->extra && inode->extra->stored.known
+	                  ? &inode->extra->stored
+	                  : &inode->attr);
 	memcpy(move->etag, inode->attr.etag, sizeof(move->etag));
 	if (inode->unlinked || !inode_linked(inode))
 		return -ESTALE; /* replaced while we waited for our turn */
@@ -311,12 +329,13 @@ static void move_file(struct move *move)
 	struct err *err = &ask->req.err;
 	int r = note_file(move);
 
+	if (r == -EBUSY) {
+		r = content_begin_move(move->inode, err);
+		move->rewritten = r == 0;
+	}
 	if (r > 0)
 		move_end(move,
 		         rename_local(move->inode, move->from, move->to, err));
-	else if (r == -EBUSY)
-		move_end(move, err_set(err, r, "\"%s\" is being rewritten",
-		                       move->from));
 	else if (r < 0)
 		move_end(move, r);
 	else if (move->attr.size > limits->copy_max)

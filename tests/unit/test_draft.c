@@ -428,6 +428,82 @@ static void holes_beyond_sparse_max_are_efbig_with_the_figure(void **state)
 	rig_end(&rig);
 }
 
+static int move(struct rig *rig, const char *from, const char *to)
+{
+	const struct fs_rename rename = {.parent = rig->root,
+	                                 .name = from,
+	                                 .new_parent = rig->root,
+	                                 .new_name = to};
+	struct rig_call c = rig_call(1);
+
+	fs_rename(rig->fs, &c.call, &rename);
+	return rig_status(&c);
+}
+
+static void a_file_is_renamed_while_it_is_rewritten(void **state)
+{
+	static const int flags[] = {O_RDWR, O_WRONLY | O_TRUNC};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct str bytes = {0};
+		struct image image;
+		struct rig_call c;
+		struct rig rig;
+		uint64_t id;
+
+		rig_init(&rig, NULL);
+		id = begin(&rig, &image, 7 * MIB);
+		assert_int_equal(rig_open(&rig, id, flags[i], &c), 0);
+		if (flags[i] & O_TRUNC)
+			image_resize(&image, 0);
+		assert_int_equal(put(&rig, c.call.handle, &image,
+		                     (struct rig_piece){0, 1000}, 7),
+		                 0);
+		assert_int_equal(move(&rig, "f", "g"), 0);
+		rig_check(&rig, "g", 7 * MIB); /* the old bytes, until close */
+		assert_int_equal(fake_store_get(rig.fake, "f", &bytes),
+		                 -ENOENT);
+		if (i == 0)
+			look(&rig, c.call.handle, &image,
+			     (struct rig_piece){500, 2000});
+		assert_int_equal(put(&rig, c.call.handle, &image,
+		                     (struct rig_piece){1000, 50}, 8),
+		                 0);
+		assert_int_equal(rig_close(&rig, c.call.handle), 0);
+		assert_int_equal(fake_store_get(rig.fake, "g", &bytes), 0);
+		assert_int_equal(bytes.len, image.size);
+		assert_memory_equal(bytes.data, image.bytes, image.size);
+		str_release(&bytes);
+		assert_int_equal(fake_store_count(rig.fake), 1);
+		image_release(&image);
+		rig_end(&rig);
+	}
+}
+
+static void what_was_sent_under_its_name_keeps_it(void **state)
+{
+	struct image image;
+	struct rig_call c;
+	struct rig rig;
+	uint64_t id;
+
+	(void)state;
+	rig_init(&rig, NULL);
+	id = begin(&rig, &image, 1000);
+	image_resize(&image, 0);
+	assert_int_equal(rig_open(&rig, id, O_WRONLY | O_TRUNC, &c), 0);
+	for (unsigned i = 0; i < 7; i++)
+		assert_int_equal(put(&rig, c.call.handle, &image,
+		                     (struct rig_piece){i * MIB, MIB}, 7),
+		                 0);
+	assert_int_equal(move(&rig, "f", "g"), -EBUSY);
+	assert_int_equal(rig_close(&rig, c.call.handle), 0);
+	image_check(&rig, &image);
+	image_release(&image);
+	rig_end(&rig);
+}
+
 static void what_a_killed_editor_changed_is_kept_not_published(void **state)
 {
 	static const uint64_t sizes[] = {10000, 7 * MIB};
@@ -478,6 +554,8 @@ int main(void)
 		cmocka_unit_test(a_change_of_another_version_is_refused),
 		cmocka_unit_test(
 			an_unlinked_file_is_changed_for_its_readers_only),
+		cmocka_unit_test(a_file_is_renamed_while_it_is_rewritten),
+		cmocka_unit_test(what_was_sent_under_its_name_keeps_it),
 		cmocka_unit_test(
 			what_a_killed_editor_changed_is_kept_not_published),
 		cmocka_unit_test(
