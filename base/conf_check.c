@@ -5,7 +5,8 @@
 #include <string.h>
 
 /* Parts of one upload that must fit into memory at once. */
-#define PARTS_IN_MEMORY 4
+#define PARTS_IN_MEMORY  4
+#define PARTS_IN_STAGING 2
 
 /* Two roles cannot be one directory. */
 static int check_role_names(const struct conf *conf, struct err *reterr)
@@ -221,24 +222,29 @@ static int check_buckets(const struct conf *conf, struct err *reterr)
 	return 0;
 }
 
+/* A first part fits into memory, or is filled on disk. */
 static int check_memory(const struct conf *conf, struct err *reterr)
 {
 	cleanup(str_release) struct str need = {0};
+	cleanup(str_release) struct str disk = {0};
 	cleanup(str_release) struct str part = {0};
 	uint64_t part_size = conf_number(conf, NULL, "part_size");
 
 	if (conf_number(conf, NULL, "memory_limit") / PARTS_IN_MEMORY >=
-	    part_size)
+	            part_size ||
+	    conf_number(conf, NULL, "staging_max") / PARTS_IN_STAGING >=
+	            part_size)
 		return 0;
 
 	conf_format_size(&part, part_size);
 	conf_format_size(&need, part_size * PARTS_IN_MEMORY);
+	conf_format_size(&disk, part_size * PARTS_IN_STAGING);
 	return err_set(reterr, -EINVAL,
 	               "%s: memory_limit: '%s' is too small for a part_size "
-	               "of %s, it must be at least %s",
+	               "of %s, it must be at least %s, or staging_max %s",
 	               conf_origin_text(conf, NULL, "memory_limit"),
 	               conf_effective(conf, NULL, "memory_limit")->text,
-	               str_text(&part), str_text(&need));
+	               str_text(&part), str_text(&need), str_text(&disk));
 }
 
 static int check_directories(const struct conf *conf, struct err *reterr)

@@ -118,8 +118,9 @@ const struct conf_option conf_options[] = {
 	 .preset = "8M", .min = 5 * MIB, .max = 5 * GIB,
 	 .help = "first size of the parts of a large upload; they grow so "
 		 "that the largest object fits",
-	 .cost = "this much memory per part on the wire; smaller files are "
-		 "one PUT"},
+	 .cost = "this much memory per part on the wire, or disk where it is "
+		 "more than a quarter of memory_limit; smaller files are one "
+		 "PUT"},
 	{.name = "upload_concurrency", .type = CONF_COUNT, .preset = "16",
 	 .min = 1, .max = 1000,
 	 .help = "parts of one file on the wire at once",
