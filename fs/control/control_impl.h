@@ -42,6 +42,7 @@ struct node_at {
 	const char *arg[NODE_ARGS_MAX]; /* what each * stood for */
 	const char *key; /* what ** stood for: an object's key, or NULL */
 	char *memory;    /* behind the pointers; owned */
+	const atomic_bool *dropped; /* render(): nobody waits any more */
 };
 
 /* A name of a directory that is not in the table. */
@@ -137,6 +138,8 @@ struct control_handle {
 	struct cnode *cnode; /* shares */
 	struct node_at at;
 	atomic_uint refs;
+
+	atomic_bool dropped; /* the open was interrupted */
 
 	pthread_mutex_t lock;
 	struct str text;   /* lock: what is read: rendered, or the last reply */
@@ -247,6 +250,26 @@ int do_sync(const struct node_at *at, struct node_command *command,
 
 int conn_is_there(const struct node_at *at);
 int show_conn(const struct node_at *at, struct str *ret, struct err *reterr);
+/* node_object.c */
+int bucket_is_there(const struct node_at *at);
+void list_buckets(const struct node_at *at, node_list_fn *each, void *ctx);
+int show_head(const struct node_at *at, struct str *ret, struct err *reterr);
+int sum_is_there(const struct node_at *at);
+void list_sums(const struct node_at *at, node_list_fn *each, void *ctx);
+int show_sum(const struct node_at *at, struct str *ret, struct err *reterr);
+int ttl_is_right(const struct node_at *at);
+int show_url(const struct node_at *at, struct str *ret, struct err *reterr);
+int do_presign(const struct node_at *at, struct node_command *command,
+               struct err *reterr);
+
+/* node_mpu.c */
+int mpu_is_there(const struct node_at *at);
+void list_mpu(const struct node_at *at, node_list_fn *each, void *ctx);
+int show_mpu(const struct node_at *at, struct str *ret, struct err *reterr);
+int do_mpu_abort(const struct node_at *at, struct node_command *command,
+                 struct err *reterr);
+int do_mpu_publish(const struct node_at *at, struct node_command *command,
+                   struct err *reterr);
 
 int do_job(const struct node_at *at, struct node_command *command,
            struct err *reterr);

@@ -42,6 +42,37 @@ static const struct command_rule invalidate_rules[] = {
          .help = "1: and everything below"},
 };
 
+/* presign/new's words. */
+static const struct command_rule presign_rules[] = {
+	{.key = "",
+         .many = true,
+         .needed = true,
+         .help = "get or put, and DIRECTORY/KEY"},
+	{.key = "ttl",
+         .type = COMMAND_DURATION,
+         .min = 1000,
+         .max = UINT64_C(604800000),
+         .help = "how long it works; 1h, at most 7d"},
+};
+
+/* mpu/abort's words. */
+static const struct command_rule abort_rules[] = {
+	{.key = "bucket", .needed = true, .help = "its directory"},
+	{.key = "upload_id", .help = "one upload"},
+	{.key = "older",
+         .type = COMMAND_DURATION,
+         .help = "or all that were begun longer ago, 48h"},
+	{.key = "ours",
+         .type = COMMAND_FLAG,
+         .help = "1: but only those of this mount"},
+};
+
+/* mpu/publish's words. */
+static const struct command_rule publish_rules[] = {
+	{.key = "bucket", .needed = true, .help = "its directory"},
+	{.key = "upload_id", .needed = true, .help = "of the upload"},
+};
+
 /* ctl's word. */
 static const struct command_rule ctl_rules[] = {
 	{.key = "",
@@ -95,6 +126,53 @@ const struct node node_table[] = {
 	 .exists = conn_is_there, .render = show_conn,
 	 .help = "whether [mysql.NAME] works (default: [mysql] and DB_*), and "
 		 "what is there"},
+	/* ---- objects ---- */
+	{.path = "head", .mode = DIR_, .help = "of each bucket"},
+	{.path = "head/*", .mode = DIR_, .exists = bucket_is_there,
+	 .list = list_buckets},
+	{.path = "head/*/**", .mode = READ, .slow = true, .moving = true,
+	 .exists = bucket_is_there, .render = show_head,
+	 .help = "BUCKET/KEY: the object's metadata as JSON"},
+	{.path = "sum", .mode = DIR_, .help = "sha256, md5, crc32c, crc64nvme"},
+	{.path = "sum/*", .mode = DIR_, .exists = sum_is_there,
+	 .list = list_sums},
+	{.path = "sum/*/*", .mode = DIR_, .exists = sum_is_there,
+	 .list = list_buckets},
+	{.path = "sum/*/*/**", .mode = READ, .slow = true, .moving = true,
+	 .exists = sum_is_there, .render = show_sum,
+	 .help = "ALGORITHM/BUCKET/KEY: HEX and the name, for sha256sum -c"},
+	{.path = "presign", .mode = DIR_,
+	 .help = "URLs that let their bearer in; KEY with its slashes or as "
+		 "one component with them as %2F"},
+	{.path = "presign/new", .mode = BOTH, .slow = true,
+	 .command = do_presign, RULES(presign_rules),
+	 .help = "the URL is read back on the same descriptor"},
+	{.path = "presign/get", .mode = DIR_},
+	{.path = "presign/put", .mode = DIR_},
+	{.path = "presign/get/*", .mode = DIR_, .exists = ttl_is_right},
+	{.path = "presign/put/*", .mode = DIR_, .exists = ttl_is_right},
+	{.path = "presign/get/*/*", .mode = DIR_, .exists = ttl_is_right,
+	 .list = list_buckets},
+	{.path = "presign/put/*/*", .mode = DIR_, .exists = ttl_is_right,
+	 .list = list_buckets},
+	{.path = "presign/get/*/*/**", .mode = READ, .slow = true,
+	 .moving = true, .exists = ttl_is_right, .render = show_url,
+	 .help = "TTL/BUCKET/KEY: a URL to read it for 15m, 1h, 7d"},
+	{.path = "presign/put/*/*/**", .mode = READ, .slow = true,
+	 .moving = true, .exists = ttl_is_right, .render = show_url,
+	 .help = "TTL/BUCKET/KEY: a URL to write it"},
+
+	{.path = "mpu", .mode = DIR_,
+	 .help = "multipart uploads that are open at the store"},
+	{.path = "mpu/abort", .mode = BOTH, .slow = true,
+	 .command = do_mpu_abort, RULES(abort_rules),
+	 .help = "give uploads up; replies with how many"},
+	{.path = "mpu/publish", .mode = WRITE, .slow = true,
+	 .command = do_mpu_publish, RULES(publish_rules),
+	 .help = "complete an upload that this mount kept, after all"},
+	{.path = "mpu/*.jsonl", .mode = READ, .slow = true,
+	 .exists = mpu_is_there, .list = list_mpu, .render = show_mpu,
+	 .help = "of a bucket: key, upload_id, initiated, age_s, ours, state"},
 
 	/* ---- jobs ---- */
 	{.path = "clone", JOB_NODE(job_clone)},

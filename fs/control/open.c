@@ -71,6 +71,15 @@ struct opening {
 	struct control_handle *handle;
 };
 
+/* The opener was interrupted: whoever renders may stop. */
+static bool opening_drop(struct parked *parked)
+{
+	struct opening *opening = container_of(parked, struct opening, parked);
+
+	atomic_store(&opening->handle->dropped, true);
+	return false;
+}
+
 /* Answer with the handle, which is the caller's then. */
 static void answer_open(struct fs_call *call, struct control_handle *handle)
 {
@@ -86,6 +95,7 @@ static int fill(struct control_handle *handle, struct err *reterr)
 	const struct node *node = handle->cnode->node;
 	int r = 0;
 
+	handle->at.dropped = &handle->dropped;
 	if (node->follow) {
 		handle->feed = node->follow(&handle->at, &handle->feed_start);
 		return handle->feed ? 0 : -ENOENT;
@@ -127,8 +137,11 @@ static void open_slowly(struct control *control, struct fs_call *call,
 {
 	struct opening *opening = calloc(1, sizeof(*opening));
 
-	if (opening && control_park(control, call, &opening->parked)) {
+	if (opening) {
 		opening->handle = handle;
+		opening->parked.drop = opening_drop;
+	}
+	if (opening && control_park(control, call, &opening->parked)) {
 		opening->task.run = open_run;
 		exec_run(control->exec, &opening->task);
 		return;
