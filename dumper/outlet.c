@@ -35,7 +35,8 @@ struct outlet_writer {
 	struct str text;
 	uint8_t *packed; /* owned; room for one compressed block */
 	size_t packed_size;
-	struct outlet_label label;
+	const char *part, *kind; /* of the label */
+	struct str db, table;    /* of the label */
 	bool holding;
 
 	/* Of the block at hand. */
@@ -101,6 +102,8 @@ void outlet_writer_free(struct outlet_writer *writer)
 	str_release(&writer->text);
 	str_release(&writer->first_key);
 	str_release(&writer->last_key);
+	str_release(&writer->db);
+	str_release(&writer->table);
 	free(writer->packed);
 	free(writer);
 }
@@ -199,11 +202,11 @@ static void index_block(struct outlet_writer *writer)
 	set_number(line, "length", writer->length);
 	set_number(line, "plain", writer->plain);
 	set_text(line, "crc32c", crc);
-	set_text(line, "part", writer->label.part);
-	set_text(line, "kind", writer->label.kind);
-	set_text(line, "db", writer->label.db);
-	set_text(line, "table", writer->label.table);
-	if (strcmp(writer->label.part, "rows") == 0)
+	set_text(line, "part", writer->part);
+	set_text(line, "kind", writer->kind);
+	set_text(line, "db", str_text(&writer->db));
+	set_text(line, "table", str_text(&writer->table));
+	if (strcmp(writer->part, "rows") == 0)
 		set_number(line, "rows", writer->rows);
 	set_text(line, "first", str_text(&writer->first_key));
 	set_text(line, "last", str_text(&writer->last_key));
@@ -344,7 +347,12 @@ int outlet_label(struct outlet_writer *writer, const struct outlet_label *label)
 {
 	int r = outlet_flush(writer);
 
-	writer->label = *label;
+	writer->part = label->part;
+	writer->kind = label->kind;
+	str_reset(&writer->db);
+	str_reset(&writer->table);
+	str_add(&writer->db, label->db ? label->db : "");
+	str_add(&writer->table, label->table ? label->table : "");
 	return r;
 }
 

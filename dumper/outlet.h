@@ -46,12 +46,12 @@ int outlet_writer_new(struct outlet *outlet, struct outlet_writer **ret);
 void outlet_writer_free(struct outlet_writer *writer);
 DEFINE_CLEANUP(struct outlet_writer *, outlet_writer_free);
 
-/* What the blocks from here on hold; borrowed until the next call. */
+/* What the blocks from here on hold. */
 struct outlet_label {
-	const char *part; /* "head", "rows", "tail" */
-	const char *db;   /* NULL = of none */
-	const char *table;
-	const char *kind; /* "table", "view", ...; NULL = rows or none */
+	const char *part;  /* "head", "rows", "tail"; static */
+	const char *db;    /* copied; NULL = of none */
+	const char *table; /* copied */
+	const char *kind; /* "table", "view", ...; static; NULL = rows or none */
 };
 /* Flushes what was written under another label. */
 int outlet_label(struct outlet_writer *writer,
