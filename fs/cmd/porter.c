@@ -12,6 +12,9 @@
 
 /* All of them, in the order of --help. */
 static const struct porter_command commands[] = {
+	{"export", "[conn=NAME] [db=A,B] out=BUCKET/KEY|./FILE [WORD]...",
+         "dump a database into an object or a file, whole or not at all",
+         cmd_export},
 	{"uploads",
          "[list | publish ID | abort ID] (--mount DIR | --state-dir DIR)",
          "what was not published and waits for a decision", cmd_uploads},

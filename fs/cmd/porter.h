@@ -20,6 +20,8 @@ struct porter_command {
 	int (*run)(int argc, char **argv);
 };
 
+/* cmd_export.c */
+int cmd_export(int argc, char **argv);
 /* cmd_uploads.c */
 int cmd_uploads(int argc, char **argv);
 
