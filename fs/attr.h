@@ -50,6 +50,14 @@ int attr_meta_set(const struct attr_meta *old, const char *name,
 int attr_meta_for_new_bytes(const struct attr_meta *old,
                             struct attr_meta **ret);
 
+/*
+ * A symlink's target, kept beside its metadata once it was read; NULL: not
+ * known. with_target() makes a copy that knows it; old may be NULL.
+ */
+const char *attr_meta_target(const struct attr_meta *meta);
+int attr_meta_with_target(const struct attr_meta *old, const char *target,
+                          struct attr_meta **ret);
+
 /* Names that are ours, and no user metadata: mtime, mode, ... */
 bool attr_meta_reserved(const char *name);
 

@@ -13,6 +13,7 @@ struct attr_meta {
 	const char *content_encoding;
 	const char *cache_control;
 	const char *content_disposition;
+	const char *target; /* of a symlink; NULL = not known */
 	size_t count;
 	struct store_meta pairs[]; /* in order of names; texts behind them */
 };
@@ -20,5 +21,8 @@ struct attr_meta {
 /* What is not ours of a reply's headers; *ret is NULL when there is nothing. */
 int attr_meta_from_headers(const struct store_headers *from,
                            struct attr_meta **ret);
+/* The same with a symlink's target (may be NULL). */
+int attr_meta_build(const struct store_headers *from, const char *target,
+                    struct attr_meta **ret);
 
 #endif

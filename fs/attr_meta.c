@@ -82,10 +82,21 @@ static const char *put_text(char **at, const char *text)
 	return copy;
 }
 
+const char *attr_meta_target(const struct attr_meta *meta)
+{
+	return meta ? meta->target : NULL;
+}
+
 int attr_meta_from_headers(const struct store_headers *from,
                            struct attr_meta **ret)
 {
-	size_t texts = text_size(from->content_type) +
+	return attr_meta_build(from, NULL, ret);
+}
+
+int attr_meta_build(const struct store_headers *from, const char *target,
+                    struct attr_meta **ret)
+{
+	size_t texts = text_size(target) + text_size(from->content_type) +
 	               text_size(from->content_encoding) +
 	               text_size(from->cache_control) +
 	               text_size(from->content_disposition);
@@ -117,6 +128,7 @@ int attr_meta_from_headers(const struct store_headers *from,
 	meta->content_encoding = put_text(&at, from->content_encoding);
 	meta->cache_control = put_text(&at, from->cache_control);
 	meta->content_disposition = put_text(&at, from->content_disposition);
+	meta->target = put_text(&at, target);
 	meta->count = 0;
 	for (size_t i = 0; i < from->meta_count; i++) {
 		const struct store_meta *pair = &from->meta[i];
@@ -162,7 +174,17 @@ int attr_meta_set(const struct attr_meta *old, const char *name,
 	if (value)
 		pairs[headers.meta_count++] = (struct store_meta){name, value};
 	headers.meta = pairs;
-	return attr_meta_from_headers(&headers, ret);
+	return attr_meta_build(&headers, attr_meta_target(old), ret);
+}
+
+int attr_meta_with_target(const struct attr_meta *old, const char *target,
+                          struct attr_meta **ret)
+{
+	struct store_headers headers = content_headers(old);
+
+	headers.meta = old ? old->pairs : NULL;
+	headers.meta_count = attr_meta_count(old);
+	return attr_meta_build(&headers, target, ret);
 }
 
 int attr_meta_for_new_bytes(const struct attr_meta *old, struct attr_meta **ret)

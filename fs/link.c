@@ -17,8 +17,9 @@ struct reading {
 	struct inode *inode;  /* shares */
 	char *key;
 	char etag[STORE_ETAG_MAX];
+	uint64_t moment;
 	struct slice slice;
-	uint8_t target[TARGET_MAX];
+	uint8_t target[TARGET_MAX + 1]; /* a NUL behind it */
 };
 
 static void reading_free(struct reading *reading)
@@ -26,6 +27,40 @@ static void reading_free(struct reading *reading)
 	inode_unref(reading->inode);
 	free(reading->key);
 	free(reading);
+}
+
+/* Keep the target with the version it was read of. */
+static void remember(const struct reading *reading)
+{
+	struct inode *inode = reading->inode;
+	const char *target = (const char *)reading->target;
+	struct meta_cache *cache = inode->table->fs->cache;
+	struct meta meta = {.kind = META_FILE};
+	struct attr_meta *known;
+
+	WITH_LOCK(&inode->lock);
+	struct meta_name name = inode_name(inode->bucket, inode->key);
+
+	if (inode->local || strcmp(inode->attr.etag, reading->etag) != 0 ||
+	    strlen(target) != reading->slice.len ||
+	    attr_meta_with_target(inode->attr.meta, target, &known) < 0)
+		return;
+	attr_meta_unref(inode->attr.meta);
+	inode->attr.meta = known;
+	attr_copy(&meta.attr, &inode->attr);
+	meta.fresh_ms = inode->fresh_ms;
+	(void)meta_cache_put(cache, &name, reading->moment, &meta);
+	meta_release(&meta);
+}
+
+/* The target, as far as it is known. */
+static struct attr_meta *known_target(struct inode *inode)
+{
+	WITH_LOCK(&inode->lock);
+
+	return attr_meta_target(inode->attr.meta)
+	               ? attr_meta_ref(inode->attr.meta)
+	               : NULL;
 }
 
 static void fetched(struct ask *ask)
@@ -39,6 +74,8 @@ static void fetched(struct ask *ask)
 		status = -ESTALE;
 	}
 	reading->slice.len = ask->req.get.received;
+	if (status == 0)
+		remember(reading);
 	if (call && status == 0)
 		call->data = (struct chain){&reading->slice, 1};
 	if (call)
@@ -59,6 +96,7 @@ static struct reading *reading_new(struct inode *inode)
 		free(reading);
 		return NULL;
 	}
+	reading->moment = meta_cache_moment(inode->table->fs->cache);
 	memcpy(reading->etag, inode->attr.etag, sizeof(reading->etag));
 	reading->slice.data = reading->target;
 	reading->slice.len = inode->attr.size < TARGET_MAX
@@ -71,10 +109,20 @@ void fs_readlink(struct fs *fs, struct fs_call *call, uint64_t nodeid)
 {
 	cleanup(inode_unrefp) struct inode *inode =
 		lookup_node(fs, call, nodeid);
+	cleanup(attr_meta_unrefp) struct attr_meta *known = NULL;
 	struct reading *reading;
+	struct slice slice;
 
 	if (!inode)
 		return;
+	known = inode->kind == INODE_SYMLINK ? known_target(inode) : NULL;
+	if (known) {
+		slice.data = (uint8_t *)(uintptr_t)attr_meta_target(known);
+		slice.len = strlen(attr_meta_target(known));
+		call->data = (struct chain){&slice, 1};
+		call_answer(call, 0);
+		return;
+	}
 	reading = inode->kind == INODE_SYMLINK ? reading_new(inode) : NULL;
 	if (!reading || reading->slice.len == 0) {
 		int r = inode->kind != INODE_SYMLINK ? -EINVAL

@@ -106,6 +106,9 @@ static void make_end(struct make *make, int status,
 		make->attr.known =
 			ATTR_FROM_LIST | ATTR_FROM_HEAD | ATTR_GUESSED;
 		memcpy(make->attr.etag, info->etag, sizeof(info->etag));
+		if (make->target) /* else the first readlink asks */
+			(void)attr_meta_with_target(NULL, make->target,
+			                            &make->attr.meta);
 		learn_made(make);
 	} else {
 		meta_cache_change(fs->cache, &name, NULL);
