@@ -162,7 +162,8 @@ const struct conf_option conf_options[] = {
 	{.name = "cache", .group = "Cache", .type = CONF_BOOL,
 	 .preset = "on",
 	 .help = "keep names and attributes on this machine's disk",
-	 .cost = "off: every lookup and listing asks the server"},
+	 .cost = "off: they are kept in memory, a part of them and until the "
+		 "end of the mount"},
 	{.name = "cache_dir", .type = CONF_PATH,
 	 .help = "where; may be deleted at any time; not set: "
 		 "/var/cache/porterfs/NAME as root, else "

@@ -128,9 +128,7 @@ void fs_forget_names(struct fs *fs, const char *bucket, const char *key,
 
 		if (bucket && strcmp(bucket, fs->buckets[i].name) != 0)
 			continue;
-		meta_cache_forget(fs->cache, &name);
-		/* names below are believed for FS_META_TTL_MS at most */
-		(void)recursive;
+		meta_cache_forget_tree(fs->cache, &name, recursive);
 	}
 }
 

@@ -44,14 +44,19 @@ int bucket_init(struct bucket *bucket, struct fs *fs, unsigned number,
 		.broken = config->store ? 0 : config->broken,
 		.mode = config->mode,
 		.attrs = config->attrs,
-		.ttl_ms = min_u64(config->cache_ttl_ms, FS_META_TTL_MS),
-		.negative_ms = min_u64(min_u64(config->cache_ttl_ms,
-	                                       fs->config.negative_ttl_ms),
-	                               FS_NEGATIVE_TTL_MS),
-		.own_names_ms = min_u64(config->cache_ttl_ms,
-	                                fs->config.negative_ttl_ms),
+		.ttl_ms = config->cache_ttl_ms,
+		.negative_ms = min_u64(config->cache_ttl_ms,
+	                               fs->config.negative_ttl_ms),
 		.seed = digest_xxh64(identity, strlen(identity), 0),
 	};
+	const struct meta_policy policy = {
+		.seed = bucket->seed,
+		.ttl_ms = bucket->ttl_ms,
+		.negative_ms = bucket->negative_ms,
+		.attrs_head = bucket->attrs == FS_ATTRS_HEAD,
+	};
+
+	meta_cache_set_policy(fs->cache, number, &policy);
 	(void)pthread_mutex_init(&bucket->flights_lock, NULL);
 	(void)pthread_mutex_init(&bucket->turns_lock, NULL);
 	list_init(&bucket->pages);

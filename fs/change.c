@@ -136,7 +136,7 @@ static void learn(struct change *change)
 	const struct meta meta = {
 		.kind = change->dir ? META_DIR : META_FILE,
 		.fresh_ms = now + bucket->ttl_ms,
-		.attr_ms = now + bucket->own_names_ms,
+		.attr_ms = now + bucket->ttl_ms,
 		.attr = change->after,
 	};
 	WITH_LOCK(&inode->lock);

@@ -30,16 +30,13 @@ struct flight;
 struct inode;
 struct inodes;
 struct meta_cache;
+struct meta_disk;
 struct notify;
 struct overlay;
 struct turn;
 struct walks;
 
 #define FS_NONCE_MAX 33 /* bytes: 32 hex digits and the NUL */
-
-/* How long names and attributes are believed while they live in memory. */
-#define FS_META_TTL_MS     2000
-#define FS_NEGATIVE_TTL_MS 1000
 
 /* A bucket: one directory of the root. */
 struct bucket {
@@ -52,14 +49,11 @@ struct bucket {
 	int broken;                 /* errno of every access; 0 = works */
 	enum fs_bucket_mode mode;
 	enum fs_attrs attrs;
-	uint64_t ttl_ms;       /* FS_META_TTL_MS or less */
-	uint64_t negative_ms;  /* FS_NEGATIVE_TTL_MS or less */
-	uint64_t own_names_ms; /* how long absence in a directory that was
-	                          known whole is believed while we go on making
-	                          names in it */
-	uint64_t seed;         /* of st_ino */
-	struct inode *root;    /* shares */
-	struct inode *names;   /* fs->inodes' lock: linked inodes by key */
+	uint64_t ttl_ms;      /* names and attributes: cache_ttl */
+	uint64_t negative_ms; /* absence: negative_ttl, but no more */
+	uint64_t seed;        /* of st_ino */
+	struct inode *root;   /* shares */
+	struct inode *names;  /* fs->inodes' lock: linked inodes by key */
 	struct overlay *overlay;
 	struct walks *walks;
 
@@ -80,6 +74,7 @@ struct fs {
 	struct inodes *inodes;
 	struct inode *root; /* shares */
 	struct meta_cache *cache;
+	struct meta_disk *disk; /* behind the cache; NULL = none */
 	struct notify *notify;
 	struct contents *contents;
 	struct recover *recover; /* NULL: nothing was to be settled */

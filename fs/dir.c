@@ -21,8 +21,10 @@
 #include "base/lock.h"
 #include "call.h"
 #include "dir_impl.h"
+#include "escape.h"
 #include "key.h"
 #include "lookup.h"
+#include "meta_disk.h"
 #include "overlay.h"
 #include "walk.h"
 
@@ -35,8 +37,20 @@ struct page_ask {
 	unsigned generation;
 	size_t number;
 	char *token; /* owned */
+	char *start; /* owned: behind which path, without a token */
 	uint64_t moment;
 	uint64_t asked_ms;
+};
+
+/* A page that came, from the store or out of the cache. */
+struct page_source {
+	struct store_list list;
+	const char *next; /* the key the next one goes on behind; NULL = that of
+	                     the last line */
+	size_t number;
+	uint64_t moment;
+	uint64_t asked_ms;
+	bool cached;
 };
 
 static void release_extras(struct dir_extras *extras)
@@ -118,6 +132,16 @@ static int restart_locked(struct fs_dir *dir)
 
 static void page_done(struct ask *base);
 
+/* The path behind which a page without a token begins; NULL: out of memory. */
+static char *start_path(const struct fs_dir *dir, const struct dir_page *page)
+{
+	char path[ESCAPE_PATH_MAX + 1];
+
+	if (escape_path(page->after, strlen(page->after), path) < 0)
+		path[0] = 0; /* too long for us: what lies behind is not */
+	return str_printf("%s%s", dir->prefix, path);
+}
+
 /* A request for the page of that number; NULL: out of memory. */
 static struct page_ask *page_ask_locked(struct fs_dir *dir, size_t number)
 {
@@ -127,7 +151,10 @@ static struct page_ask *page_ask_locked(struct fs_dir *dir, size_t number)
 	if (!ask)
 		return NULL;
 	ask->token = page->token ? strdup(page->token) : NULL;
-	if (page->token && !ask->token) {
+	ask->start = page->token || !page->after ? NULL : start_path(dir, page);
+	if ((page->token && !ask->token) ||
+	    (!page->token && page->after && !ask->start)) {
+		free(ask->token);
 		free(ask);
 		return NULL;
 	}
@@ -141,12 +168,9 @@ static struct page_ask *page_ask_locked(struct fs_dir *dir, size_t number)
 	ask->ask.req.list.prefix = dir->prefix;
 	ask->ask.req.list.delimiter = "/";
 	ask->ask.req.list.token = ask->token;
+	ask->ask.req.list.start_after = ask->start;
 	dir->refs++;
 	dir->asking = true;
-	if (number == 0 && !page->learnt) {
-		dir->moment = ask->moment;
-		dir->asked_ms = ask->asked_ms;
-	}
 	return ask;
 }
 
@@ -156,8 +180,7 @@ static void learn_whole(const struct fs_dir *dir)
 	const struct meta_name name = {dir->bucket->number, dir->key};
 	const struct meta_whole whole = {
 		.moment = dir->moment,
-		.fresh_ms = dir->asked_ms + dir->bucket->ttl_ms,
-		.limit_ms = dir->asked_ms + dir->bucket->own_names_ms,
+		.fresh_ms = dir->asked_ms + dir->bucket->negative_ms,
 	};
 
 	if (dir->count == 1)
@@ -166,7 +189,8 @@ static void learn_whole(const struct fs_dir *dir)
 		if (dir->pages[i].asides)
 			return;
 	meta_cache_whole(dir->fs->cache, &name, &whole);
-	meta_cache_big(dir->fs->cache, &name, whole.limit_ms);
+	meta_cache_big(dir->fs->cache, &name,
+	               dir->asked_ms + dir->bucket->ttl_ms);
 }
 
 /* The walkers' names of a page. */
@@ -191,53 +215,139 @@ static void learn_walk(struct fs_dir *dir, const struct dir_page *page)
 	}
 }
 
-/* Put a page that came into its place. */
-static int fill_page_locked(struct fs_dir *dir, struct page_ask *ask)
+/* What the page behind this one has to know. */
+static int begin_next(const struct listing *listing,
+                      const struct page_source *source, struct dir_page *next)
 {
-	const struct store_list *list = &ask->ask.req.list;
+	const struct store_list *list = &source->list;
+	char key[STORE_KEY_MAX + 1] = "";
+
+	if (source->next)
+		(void)str_copy(key, sizeof(key), source->next);
+	for (size_t i = list->count; i > 0 && !key[0]; i--)
+		(void)listing_key(listing, &list->entries[i - 1], key);
+	if (!source->cached) {
+		next->token = strdup(list->next_token);
+		if (!next->token)
+			return -ENOMEM;
+	}
+	next->after = strdup(key);
+	return next->after ? 0 : -ENOMEM;
+}
+
+/* Leave a line out that the page before ended with, as prefixes come again. */
+static void skip_first(const struct listing *listing, struct store_list *list)
+{
+	char key[STORE_KEY_MAX + 1];
+
+	if (listing->after && list->count > 0 &&
+	    listing_key(listing, &list->entries[0], key) &&
+	    strcmp(key, listing->after) == 0) {
+		list->entries++;
+		list->count--;
+	}
+}
+
+/* The directory is known as of its oldest page. */
+static void note_age(struct fs_dir *dir, const struct page_source *source)
+{
+	bool first = source->number == 0;
+
+	if (first || source->moment < dir->moment)
+		dir->moment = source->moment;
+	if (first || source->asked_ms < dir->asked_ms)
+		dir->asked_ms = source->asked_ms;
+}
+
+/* The page is filled, for the first time: make place for the next one. */
+static int add_next_locked(struct fs_dir *dir, size_t number, bool more,
+                           const struct dir_page *next)
+{
+	struct dir_page *place;
+
+	learn_walk(dir, &dir->pages[number]);
+	dir->pages[number].learnt = true;
+	if (!more) {
+		learn_whole(dir);
+		return 0;
+	}
+	place = add_page_locked(dir);
+	if (!place) {
+		dir->pages[number].learnt = false;
+		dir_page_drop(&dir->pages[number]);
+		return -ENOMEM;
+	}
+	*place = *next;
+	return 0;
+}
+
+/* Put a page that came into its place. */
+static int fill_page_locked(struct fs_dir *dir, struct page_source *source)
+{
+	struct dir_page *page = &dir->pages[source->number];
 	const struct listing listing = {
 		.bucket = dir->bucket,
 		.dir = dir->key,
 		.prefix_len = strlen(dir->prefix),
-		.moment = ask->moment,
-		.asked_ms = ask->asked_ms,
-		.first = ask->number == 0,
-		.page = list,
+		.moment = source->moment,
+		.asked_ms = source->asked_ms,
+		.first = source->number == 0,
+		.cached = source->cached,
+		.after = page->after,
+		.page = &source->list,
 	};
-	struct dir_page *page = &dir->pages[ask->number];
+	bool more = source->list.next_token != NULL;
 	bool known = page->learnt;
 	struct dir_page next = {0};
+	int r = 0;
+
+	skip_first(&listing, &source->list);
+	if (more)
+		r = begin_next(&listing, source, &next);
+	if (r == 0) {
+		listing_learn(&listing);
+		r = dir_page_build(page, &listing, &dir->extras,
+		                   more ? &next : NULL);
+	}
+	if (r == 0 && !known) {
+		note_age(dir, source);
+		r = add_next_locked(dir, source->number, more, &next);
+		if (r == 0)
+			return 0;
+	}
+	dir_page_release(&next);
+	return r;
+}
+
+/* Fill a page from what is known without asking; false: it is not known. */
+static bool fill_from_cache_locked(struct fs_dir *dir, size_t number)
+{
+	const struct dir_page *page = &dir->pages[number];
+	const struct meta_name name = {dir->bucket->number, dir->key};
+	const char *after = page->after ? page->after : "";
+	const struct slice low = {(uint8_t *)(uintptr_t)after, strlen(after)};
+	struct meta_page got;
+	struct meta_seen seen;
 	int r;
 
-	if (list->next_token) {
-		next.token = strdup(list->next_token);
-		if (!next.token)
-			return -ENOMEM;
-	}
-	listing_learn(&listing);
-	r = dir_page_build(page, &listing, &dir->extras,
-	                   list->next_token ? &next : NULL);
-	if (r < 0 || known) {
-		dir_page_release(&next);
-		return r;
-	}
-	learn_walk(dir, page);
-	page->learnt = true;
-	if (!next.token) {
-		learn_whole(dir);
-		return 0;
-	}
+	if (dir->asking ||
+	    meta_cache_page(dir->fs->cache, &name, &low, &got, &seen) < 0)
+		return false;
 
-	struct dir_page *place = add_page_locked(dir);
+	struct page_source source = {
+		.list = {.entries = got.entries,
+	                 .count = got.count,
+	                 .next_token = got.complete ? NULL : ""},
+		.next = got.complete ? NULL : str_text(&got.next),
+		.number = number,
+		.moment = seen.moment,
+		.asked_ms = seen.asked_ms,
+		.cached = true,
+	};
 
-	if (!place) {
-		dir_page_release(&next);
-		dir->pages[ask->number].learnt = false;
-		dir_page_drop(&dir->pages[ask->number]);
-		return -ENOMEM;
-	}
-	*place = next;
-	return 0;
+	r = fill_page_locked(dir, &source);
+	meta_page_release(&got);
+	return r == 0;
 }
 
 static void serve_readers(struct fs_dir *dir, int status,
@@ -248,6 +358,12 @@ static void page_done(struct ask *base)
 {
 	struct page_ask *ask = container_of(base, struct page_ask, ask);
 	struct fs_dir *dir = ask->dir;
+	struct page_source source = {
+		.list = base->req.list,
+		.number = ask->number,
+		.moment = ask->moment,
+		.asked_ms = ask->asked_ms,
+	};
 	int r = ask_status(base);
 	bool current;
 
@@ -256,13 +372,14 @@ static void page_done(struct ask *base)
 	if (current) {
 		dir->asking = false;
 		if (r == 0)
-			r = fill_page_locked(dir, ask);
+			r = fill_page_locked(dir, &source);
 		dir->failed = r < 0 ? ask->number : 0;
 	}
 	(void)pthread_mutex_unlock(&dir->lock);
 
 	if (current)
 		serve_readers(dir, r, &base->req.err);
+	free(ask->start);
 	free(ask->token);
 	free(ask);
 	dir_unref(dir);
@@ -288,8 +405,13 @@ static bool try_reader_locked(struct fs_dir *dir, struct reader *reader,
 	size_t missing = SIZE_MAX;
 	bool answered = dir_give_locked(dir, &reader->read, &missing);
 
+	while (!answered && fill_from_cache_locked(dir, missing))
+		answered = dir_give_locked(dir, &reader->read, &missing);
 	if (answered && dir->bucket)
 		missing = ahead_locked(dir);
+	if (answered && missing != SIZE_MAX &&
+	    fill_from_cache_locked(dir, missing))
+		missing = SIZE_MAX;
 	if (missing == SIZE_MAX || dir->asking)
 		return answered;
 	*ret_ask = page_ask_locked(dir, missing);

@@ -29,6 +29,7 @@ void dir_page_release(struct dir_page *page)
 	str_release(&page->names);
 	str_release(&page->carry);
 	free(page->token);
+	free(page->after);
 }
 
 /* Put a name (with a slash for a directory) on the page. */

@@ -24,7 +24,10 @@
 
 struct dir_page {
 	/* Known before it is read; kept when its names are dropped. */
-	char *token;       /* owned; NULL = the first page */
+	char *token;       /* owned; NULL = the first page, or the page
+	                      before came from the cache: */
+	char *after;       /* owned: the key it goes on behind, relative to
+	                      the directory; NULL = the first page */
 	struct str carry;  /* names carried over from the page before */
 	size_t extra_from; /* extras before it stand on earlier pages */
 	size_t first;      /* number of its first name in the directory */

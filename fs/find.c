@@ -20,8 +20,8 @@
 
 #include <string.h>
 
-/* How long a directory's own attributes are believed. */
-#define DIR_ATTR_MS 60000
+/* A name is looked at alone when none of its neighbours was for so long. */
+#define ALONE_MS 2000
 
 struct flight {
 	UT_hash_handle hh;   /* bucket->flights_lock: bucket->flights */
@@ -130,17 +130,37 @@ static void prefix_done(struct ask *ask)
 	answered(flight);
 }
 
+/*
+ * The page's line of the name: all that is wanted, or a version of which a HEAD
+ * has taught.
+ */
+static void take_line(struct flight *flight, const struct store_entry *entry)
+{
+	struct find_facts *facts = &flight->facts;
+	struct attr seen;
+
+	attr_from_entry(&flight->bucket->fs->config, entry, &seen);
+	facts->same = facts->hint == META_FILE && facts->hint_head &&
+	              attr_same_object(&seen, &flight->hint.attr);
+	if (facts->same) {
+		attr_copy(&flight->file, &flight->hint.attr);
+		flight->file.modified = seen.modified;
+		flight->file.known &= ~(unsigned)ATTR_GUESSED;
+	} else if (!facts->attrs_head) {
+		attr_copy(&flight->file, &seen);
+	}
+}
+
 static void page_done(struct page_wait *wait)
 {
 	struct flight *flight = container_of(wait, struct flight, page);
-	const struct fs_config *config = &flight->bucket->fs->config;
 
 	flight->facts.listed = wait->listed;
 	flight->facts.dir = wait->dir;
 	if (wait->status < 0)
 		(void)failed(flight, wait->status, &wait->err);
-	else if (wait->entry && !flight->facts.attrs_head)
-		attr_from_entry(config, wait->entry, &flight->file);
+	else if (wait->entry)
+		take_line(flight, wait->entry);
 	answered(flight);
 }
 
@@ -191,10 +211,7 @@ static void dir_result(struct flight *flight, struct meta *meta)
 	if (!asked)
 		return;
 	meta->attr.known |= ATTR_FROM_LIST | ATTR_FROM_HEAD;
-	meta->attr_ms =
-		flight->asked_ms + (flight->bucket->own_names_ms < DIR_ATTR_MS
-	                                    ? flight->bucket->own_names_ms
-	                                    : DIR_ATTR_MS);
+	meta->attr_ms = flight->asked_ms + flight->bucket->ttl_ms;
 }
 
 /* The decided answer as a record of the cache. */
@@ -344,8 +361,8 @@ static void known_before(struct flight *flight, const struct find *find)
 		.big = meta_cache_is_big(fs->cache, &name),
 		.aside = escape_is_aside(find->key),
 		.dir = dir_before(flight),
-		.alone = find->alone && (last == 0 || flight->asked_ms - last >=
-	                                                      FS_META_TTL_MS),
+		.alone = find->alone &&
+	                 (last == 0 || flight->asked_ms - last >= ALONE_MS),
 	};
 }
 

@@ -14,6 +14,8 @@ static unsigned first_questions(const struct find_facts *facts)
 		return facts->big ? FIND_HEAD | FIND_PREFIX : FIND_PAGE;
 	if (facts->hint == META_FILE && (!facts->hint_head || facts->alone))
 		return FIND_HEAD;
+	if (facts->hint == META_FILE && !facts->big)
+		return list; /* shows whether it still is that version */
 	return FIND_HEAD | list;
 }
 
@@ -68,7 +70,7 @@ struct find_verdict find_rule(const struct find_facts *facts)
 	if (facts->head == FIND_NOT_ASKED && facts->dir == FIND_NOT_ASKED)
 		return (struct find_verdict){.ask = first_questions(facts)};
 	if (facts->head == FIND_YES ||
-	    (facts->listed == FIND_YES && !facts->attrs_head))
+	    (facts->listed == FIND_YES && (!facts->attrs_head || facts->same)))
 		return (struct find_verdict){.kind = META_FILE};
 	if (facts->head == FIND_FAILED || facts->dir == FIND_FAILED)
 		return (struct find_verdict){.failed = true};

@@ -44,6 +44,7 @@ struct find_facts {
 	/* Answers. */
 	enum find_answer head;     /* HEAD key */
 	enum find_answer listed;   /* the key stands in the page */
+	bool same;                 /* as the object that hint_head is about */
 	enum find_answer dir;      /* something lies below "key/", the key
 	                              without its mark */
 	enum find_answer dir_head; /* HEAD "key/" */

@@ -10,6 +10,7 @@
 #include "ask.h"
 #include "base/digest.h"
 #include "base/lock.h"
+#include "base/log.h"
 #include "call.h"
 #include "content.h"
 #include "core.h"
@@ -17,6 +18,7 @@
 #include "fs/admin.h"
 #include "inode.h"
 #include "meta_cache.h"
+#include "meta_disk.h"
 #include "notify.h"
 #include "recover.h"
 
@@ -64,16 +66,37 @@ static int make_buckets(struct fs *fs, const struct fs_config *config,
 	return 0;
 }
 
+/* The cache on disk. Without it all takes longer, but nothing is wrong. */
+static void open_disk(struct fs *fs, const struct fs_config *config)
+{
+	const struct meta_disk_config disk = {
+		.dir = config->cache_dir,
+		.size_max = config->cache_max_size,
+		.clock = fs->parts.clock,
+		.fs = &fs->config,
+	};
+	struct err err = {0};
+
+	if (config->cache_dir && meta_disk_open(&disk, &fs->disk, &err) < 0)
+		log_warning("names and attributes are not kept on disk: %s",
+		            err.text);
+}
+
 /* Everything that can fail. */
 static int make_parts(struct fs *fs, const struct fs_config *config,
                       struct err *reterr)
 {
-	const struct meta_cache_config cache = {
+	struct meta_cache_config cache = {
 		.clock = fs->parts.clock,
 		.buckets = (unsigned)config->bucket_count,
 		.records_max = RECORDS_MAX,
+		.started = fs->started,
 	};
-	int r = meta_cache_new(&cache, &fs->cache);
+	int r;
+
+	open_disk(fs, config);
+	cache.disk = fs->disk;
+	r = meta_cache_new(&cache, &fs->cache);
 
 	if (r == 0)
 		r = inodes_new(fs, &fs->inodes);
@@ -287,6 +310,7 @@ void fs_free(struct fs *fs)
 	free(fs->buckets);
 	notify_free(fs->notify);
 	meta_cache_free(fs->cache);
+	meta_disk_close(fs->disk);
 	(void)pthread_cond_destroy(&fs->quiet);
 	(void)pthread_mutex_destroy(&fs->call_lock);
 	(void)pthread_mutex_destroy(&fs->lock);

@@ -94,7 +94,6 @@ static void cache_locked(struct inode *inode)
 
 	if (inode_linked(inode)) {
 		meta_cache_change(cache, &name, &meta);
-		meta_cache_extend(cache, &name, meta.fresh_ms);
 	} else {
 		meta_cache_change(cache, &name, NULL);
 	}
@@ -333,7 +332,6 @@ int inode_create(struct inode *parent, const char *name, uint32_t mode,
 		.attr = &attr,
 		.local = true,
 	};
-	struct meta_name made;
 	struct inode *inode;
 
 	do {
@@ -349,8 +347,6 @@ int inode_create(struct inode *parent, const char *name, uint32_t mode,
 		inode_unref(inode);
 		return r;
 	}
-	made = inode_name(bucket, key);
-	meta_cache_extend(bucket->fs->cache, &made, fresh_from_now(inode));
 	*ret = inode;
 	return 0;
 }

@@ -7,9 +7,12 @@
 #include "escape.h"
 #include "inode.h"
 #include "key.h"
+#include "meta_record.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#define RANGE_LINES 256 /* in one range on disk */
 
 /* The first page of one directory, under way. */
 struct page {
@@ -83,8 +86,91 @@ static void learn_entry(const struct listing *listing, size_t i)
 			memcpy(key + listing->prefix_len + base_len,
 			       ESCAPE_ASIDE, sizeof(ESCAPE_ASIDE));
 	}
-	(void)meta_cache_put(fs->cache, &name, listing->moment, &meta);
+	(void)meta_cache_put_line(fs->cache, &name, listing->moment, &meta);
 	meta_release(&meta);
+}
+
+bool listing_key(const struct listing *listing, const struct store_entry *entry,
+                 char ret[STORE_KEY_MAX + 1])
+{
+	size_t len = entry->key_len - listing->prefix_len;
+	char path[STORE_KEY_MAX + 1];
+
+	if (entry->key_len <= listing->prefix_len || len > STORE_KEY_MAX)
+		return false;
+	memcpy(path, entry->key + listing->prefix_len, len);
+	path[len] = 0;
+	if (escape_path_is_odd(path))
+		return escape_to_key(path, ret) == 0;
+	memcpy(ret, path, len + 1);
+	return true;
+}
+
+static struct slice slice_of(const char *text)
+{
+	return (struct slice){(uint8_t *)(uintptr_t)text, strlen(text)};
+}
+
+/* What is in the writer goes to the disk: a range up to high, NULL = the end. */
+static void keep_range(const struct listing *listing, const char *low,
+                       const char *high, struct meta_range_writer *writer)
+{
+	struct bucket *bucket = listing->bucket;
+	const struct meta_name dir = {bucket->number, listing->dir};
+	const struct slice low_slice = slice_of(low);
+	const struct slice high_slice = slice_of(high ? high : "");
+	const struct meta_seen seen = {
+		.moment = listing->moment,
+		.asked_ms = listing->asked_ms,
+		.low = &low_slice,
+		.high = high ? &high_slice : NULL,
+	};
+
+	meta_cache_range(bucket->fs->cache, &dir, &seen, writer);
+}
+
+/* Add a line to what is kept. */
+static void keep_line(struct meta_range_writer *writer, const char *key,
+                      const struct store_entry *entry)
+{
+	struct meta_line line = {
+		.name = key,
+		.len = strlen(key),
+		.is_dir = key[strlen(key) - 1] == '/',
+		.size = entry->size,
+		.modified = entry->mtime,
+	};
+
+	if (entry->etag)
+		(void)str_copy(line.etag, sizeof(line.etag), entry->etag);
+	meta_range_add(writer, &line);
+}
+
+/* The page as ranges for the disk. */
+static void listing_keep(const struct listing *listing)
+{
+	const struct store_list *page = listing->page;
+	struct meta_range_writer writer = {0};
+	char low[STORE_KEY_MAX + 1] = "";
+	char key[STORE_KEY_MAX + 1] = "";
+
+	if (listing->after)
+		(void)str_copy(low, sizeof(low), listing->after);
+	for (size_t i = 0; i < page->count; i++) {
+		if (!listing_key(listing, &page->entries[i], key))
+			continue;
+		keep_line(&writer, key, &page->entries[i]);
+		if (writer.count < RANGE_LINES)
+			continue;
+		keep_range(listing, low, key, &writer);
+		memcpy(low, key, sizeof(low));
+	}
+	if (!page->next_token)
+		keep_range(listing, low, NULL, &writer);
+	else if (writer.count > 0)
+		keep_range(listing, low, key, &writer);
+	else
+		meta_range_release(&writer);
 }
 
 void listing_learn(const struct listing *listing)
@@ -96,18 +182,18 @@ void listing_learn(const struct listing *listing)
 
 	for (size_t i = 0; i < page->count; i++)
 		learn_entry(listing, i);
+	if (!listing->cached && bucket->fs->disk)
+		listing_keep(listing);
 	if (!listing->first)
 		return;
 	if (page->next_token) {
-		meta_cache_big(cache, &dir,
-		               listing->asked_ms + bucket->own_names_ms);
+		meta_cache_big(cache, &dir, listing->asked_ms + bucket->ttl_ms);
 		return;
 	}
 
 	const struct meta_whole whole = {
 		.moment = listing->moment,
-		.fresh_ms = listing->asked_ms + bucket->ttl_ms,
-		.limit_ms = listing->asked_ms + bucket->own_names_ms,
+		.fresh_ms = listing->asked_ms + bucket->negative_ms,
 	};
 
 	meta_cache_whole(cache, &dir, &whole);

@@ -21,7 +21,10 @@ struct listing {
 	size_t prefix_len; /* of "dir/", which was listed */
 	uint64_t moment;   /* of the cache, before it was asked */
 	uint64_t asked_ms;
-	bool first; /* from the beginning */
+	bool first;        /* from the beginning */
+	bool cached;       /* the cache gave it */
+	const char *after; /* the key it goes on behind, as listing_key() has
+	                      it; NULL = from the beginning */
 	const struct store_list *page;
 };
 
@@ -45,6 +48,13 @@ bool listing_name(const struct listing *listing,
  */
 bool listing_directory_follows(const struct listing *listing, const char *name,
                                size_t len, size_t from);
+
+/*
+ * The key of a line relative to the directory, as the store has it (not as a
+ * path: escape.h), with a NUL. False: it is the directory's own object.
+ */
+bool listing_key(const struct listing *listing, const struct store_entry *entry,
+                 char ret[STORE_KEY_MAX + 1]);
 
 /* What somebody wants to know of the first page; see page_ask(). */
 struct page_wait {

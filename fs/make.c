@@ -53,19 +53,17 @@ static void learn_made(struct make *make)
 	const struct meta meta = {
 		.kind = make->kind,
 		.fresh_ms = now + bucket->ttl_ms,
-		.attr_ms = now + bucket->own_names_ms,
+		.attr_ms = now + bucket->ttl_ms,
 		.attr = make->attr,
 	};
 
 	meta_cache_change(cache, &name, &meta);
-	meta_cache_extend(cache, &name, meta.fresh_ms);
 	if (make->kind != META_DIR)
 		return;
 
 	const struct meta_whole whole = {
 		.moment = meta_cache_moment(cache),
-		.fresh_ms = meta.fresh_ms,
-		.limit_ms = now + bucket->own_names_ms,
+		.fresh_ms = now + bucket->negative_ms,
 	};
 
 	meta_cache_whole(cache, &name, &whole);

@@ -8,61 +8,11 @@
  * of its name (or of its directory); two names that share a place only cost a
  * needless question: an answer refused for that reason counts as a loss.
  */
-#include "meta_cache.h"
-
 #include "base/clock.h"
-#include "base/digest.h"
-#include "base/hash.h"
-#include "base/list.h"
 #include "base/lock.h"
-#include "key.h"
+#include "meta_cache_impl.h"
 
 #include <assert.h>
-#include <string.h>
-
-#define PLACES    16384 /* of the arrays, a power of two */
-#define DIRS_PART 8     /* one directory for so many records */
-
-struct record {
-	UT_hash_handle hh;
-	struct list used; /* cache->used, oldest first */
-	unsigned bucket;
-	uint64_t moment; /* of the question, or of the own change */
-	struct meta meta;
-	char key[];
-};
-
-struct dir_record {
-	UT_hash_handle hh;
-	struct list used; /* cache->dirs_used, oldest first */
-	unsigned bucket;
-	struct meta_whole whole; /* moment 0 = not known whole */
-	uint64_t big_ms;         /* big until then */
-	uint64_t asked_ms;
-	char key[];
-};
-
-/* The two tables of one bucket. */
-struct tables {
-	struct record *records;
-	struct dir_record *dirs;
-};
-
-struct meta_cache {
-	const struct clock *clock;
-	unsigned buckets;
-	size_t records_max;
-
-	pthread_mutex_t lock;
-	struct tables *tables;    /* lock */
-	struct list used;         /* lock */
-	struct list dirs_used;    /* lock */
-	size_t records;           /* lock */
-	size_t dirs;              /* lock */
-	uint64_t seq;             /* lock */
-	uint64_t changed[PLACES]; /* lock: last own change of such a name */
-	uint64_t lost[PLACES];    /* lock: last loss in such a directory */
-};
 
 int meta_cache_new(const struct meta_cache_config *config,
                    struct meta_cache **ret)
@@ -72,8 +22,14 @@ int meta_cache_new(const struct meta_cache_config *config,
 	if (!cache)
 		return -ENOMEM;
 	cache->tables = calloc(config->buckets + 1, sizeof(*cache->tables));
-	if (!cache->tables)
+	cache->policies = calloc(config->buckets + 1, sizeof(*cache->policies));
+	if (!cache->tables || !cache->policies) {
+		free(cache->tables);
+		free(cache->policies);
 		return -ENOMEM;
+	}
+	cache->disk = config->disk;
+	cache->started = config->started;
 	cache->clock = config->clock;
 	cache->buckets = config->buckets;
 	cache->records_max = config->records_max;
@@ -91,17 +47,11 @@ void meta_release(struct meta *meta)
 	*meta = (struct meta){0};
 }
 
-/* Place of a name, or of a directory by its first len bytes, in an array. */
-static size_t place(unsigned bucket, const char *key, size_t len)
-{
-	return digest_xxh64(key, len, bucket) & (PLACES - 1);
-}
-
 /* The array entry of a key's directory. */
 static uint64_t *lost_of(struct meta_cache *cache, unsigned bucket,
                          const char *key)
 {
-	return &cache->lost[place(bucket, key, key_parent_len(key))];
+	return &cache->lost[meta_place(bucket, key, key_parent_len(key))];
 }
 
 /* Take a record out and free it. */
@@ -141,8 +91,16 @@ void meta_cache_free(struct meta_cache *cache)
 		drop_dir_locked(cache, list_first(&cache->dirs_used,
 		                                  struct dir_record, used));
 	(void)pthread_mutex_destroy(&cache->lock);
+	free(cache->policies);
 	free(cache->tables);
 	free(cache);
+}
+
+void meta_cache_set_policy(struct meta_cache *cache, unsigned bucket,
+                           const struct meta_policy *policy)
+{
+	assert(bucket < cache->buckets);
+	cache->policies[bucket] = *policy;
 }
 
 /* Find a record and note its use; NULL: none. */
@@ -259,10 +217,9 @@ static void copy_out(const struct record *record, uint64_t now,
 		ret->attr.known &= ~(unsigned)ATTR_FROM_HEAD;
 }
 
-int meta_cache_get(struct meta_cache *cache, const struct meta_name *name,
-                   struct meta *ret)
+int meta_get_locked(struct meta_cache *cache, const struct meta_name *name,
+                    struct meta *ret)
 {
-	WITH_LOCK(&cache->lock);
 	uint64_t now = clock_ms(cache->clock);
 	struct record *record = find_locked(cache, name);
 	struct dir_record *dir;
@@ -283,6 +240,29 @@ int meta_cache_get(struct meta_cache *cache, const struct meta_name *name,
 	return -ENOENT;
 }
 
+/* Whether what is in memory can be all that is wanted. */
+static bool is_enough(const struct meta_cache *cache,
+                      const struct meta_name *name, int status,
+                      const struct meta *meta)
+{
+	return !cache->disk || status == -ENOENT ||
+	       (status == 0 && (!cache->policies[name->bucket].attrs_head ||
+	                        meta->attr.known & ATTR_FROM_HEAD));
+}
+
+int meta_cache_get(struct meta_cache *cache, const struct meta_name *name,
+                   struct meta *ret)
+{
+	int r;
+
+	(void)pthread_mutex_lock(&cache->lock);
+	r = meta_get_locked(cache, name, ret);
+	(void)pthread_mutex_unlock(&cache->lock);
+	return is_enough(cache, name, r, ret)
+	               ? r
+	               : meta_disk_fill(cache, name, r, ret);
+}
+
 uint64_t meta_cache_moment(struct meta_cache *cache)
 {
 	WITH_LOCK(&cache->lock);
@@ -290,12 +270,11 @@ uint64_t meta_cache_moment(struct meta_cache *cache)
 	return cache->seq;
 }
 
-/* meta_cache_changed() under the lock. */
-static bool changed_locked(struct meta_cache *cache,
-                           const struct meta_name *name, uint64_t moment)
+bool meta_changed_locked(struct meta_cache *cache, const struct meta_name *name,
+                         uint64_t moment)
 {
-	return cache->changed[place(name->bucket, name->key, strlen(name->key))] >
-	       moment;
+	return cache->changed[meta_name_place(name)] > moment ||
+	       cache->floor > moment;
 }
 
 bool meta_cache_changed(struct meta_cache *cache, const struct meta_name *name,
@@ -303,7 +282,7 @@ bool meta_cache_changed(struct meta_cache *cache, const struct meta_name *name,
 {
 	WITH_LOCK(&cache->lock);
 
-	return changed_locked(cache, name, moment);
+	return meta_changed_locked(cache, name, moment);
 }
 
 /* Complete what a listing says by what a HEAD once taught of that object. */
@@ -352,26 +331,56 @@ static void refused_locked(struct meta_cache *cache,
 		*lost_of(cache, name->bucket, name->key) = ++cache->seq;
 }
 
-bool meta_cache_put(struct meta_cache *cache, const struct meta_name *name,
-                    uint64_t moment, struct meta *meta)
+void meta_store_locked(struct meta_cache *cache, const struct meta_name *name,
+                       uint64_t moment, struct meta *meta)
 {
-	WITH_LOCK(&cache->lock);
-	struct record *record;
+	struct record *record = make_locked(cache, name);
 
-	if (changed_locked(cache, name, moment)) {
-		refused_locked(cache, name, moment);
-		return false;
-	}
-	record = make_locked(cache, name);
 	if (!record) {
 		*lost_of(cache, name->bucket, name->key) = ++cache->seq;
-		return true;
+		return;
 	}
 	complete(meta, &record->meta);
 	if (record->moment <= moment)
 		store(record, meta, moment);
 	else /* a younger answer was faster: a late HEAD only teaches it */
 		complete(&record->meta, meta);
+}
+
+/* Whether memory has what was put, or something younger. */
+static bool is_latest_locked(struct meta_cache *cache,
+                             const struct meta_name *name, uint64_t moment)
+{
+	const struct record *record = find_locked(cache, name);
+
+	return !record || record->moment <= moment;
+}
+
+bool meta_cache_put_line(struct meta_cache *cache, const struct meta_name *name,
+                         uint64_t moment, struct meta *meta)
+{
+	WITH_LOCK(&cache->lock);
+
+	if (meta_changed_locked(cache, name, moment)) {
+		refused_locked(cache, name, moment);
+		return false;
+	}
+	meta_store_locked(cache, name, moment, meta);
+	return true;
+}
+
+bool meta_cache_put(struct meta_cache *cache, const struct meta_name *name,
+                    uint64_t moment, struct meta *meta)
+{
+	WITH_LOCK(&cache->lock);
+
+	if (meta_changed_locked(cache, name, moment)) {
+		refused_locked(cache, name, moment);
+		return false;
+	}
+	meta_store_locked(cache, name, moment, meta);
+	if (is_latest_locked(cache, name, moment))
+		meta_tell_learnt_locked(cache, name, meta);
 	return true;
 }
 
@@ -381,8 +390,8 @@ void meta_cache_change(struct meta_cache *cache, const struct meta_name *name,
 	WITH_LOCK(&cache->lock);
 	struct record *record;
 
-	cache->changed[place(name->bucket, name->key, strlen(name->key))] =
-		++cache->seq;
+	cache->changed[meta_name_place(name)] = ++cache->seq;
+	cache->dir_changed[meta_parent_place(name)] = cache->seq;
 	record = meta ? make_locked(cache, name) : find_locked(cache, name);
 	if (meta && record)
 		store(record, meta, cache->seq);
@@ -390,6 +399,7 @@ void meta_cache_change(struct meta_cache *cache, const struct meta_name *name,
 		lose_locked(cache, record);
 	else
 		*lost_of(cache, name->bucket, name->key) = ++cache->seq;
+	meta_tell_changed_locked(cache, name, meta);
 }
 
 void meta_cache_forget(struct meta_cache *cache, const struct meta_name *name)
@@ -400,6 +410,38 @@ void meta_cache_forget(struct meta_cache *cache, const struct meta_name *name)
 	if (record)
 		record->meta.fresh_ms = 0;
 	*lost_of(cache, name->bucket, name->key) = ++cache->seq;
+	meta_tell_changed_locked(cache, name, NULL);
+}
+
+/* Forget what the tables of a bucket hold of key and below dir. */
+static void forget_below_locked(struct meta_cache *cache,
+                                const struct meta_name *dir, bool below)
+{
+	struct tables *tables = &cache->tables[dir->bucket];
+	size_t len = strlen(dir->key);
+
+	for (struct record *r = tables->records; r; r = r->hh.next)
+		if (key_below(r->key, dir->key) &&
+		    (below || key_parent_len(r->key) == len))
+			r->meta.fresh_ms = 0;
+	for (struct dir_record *d = tables->dirs; d; d = d->hh.next)
+		if (strcmp(d->key, dir->key) == 0 ||
+		    (below && key_below(d->key, dir->key)))
+			d->whole.fresh_ms = 0;
+}
+
+void meta_cache_forget_tree(struct meta_cache *cache,
+                            const struct meta_name *name, bool below)
+{
+	WITH_LOCK(&cache->lock);
+	struct record *record = find_locked(cache, name);
+
+	if (record)
+		record->meta.fresh_ms = 0;
+	*lost_of(cache, name->bucket, name->key) = ++cache->seq;
+	cache->floor = ++cache->seq;
+	forget_below_locked(cache, name, below);
+	meta_tell_forgotten_locked(cache, name, below);
 }
 
 void meta_cache_whole(struct meta_cache *cache, const struct meta_name *dir,
@@ -412,21 +454,6 @@ void meta_cache_whole(struct meta_cache *cache, const struct meta_name *dir,
 		return;
 	record->whole = *whole;
 	record->big_ms = 0;
-}
-
-void meta_cache_extend(struct meta_cache *cache, const struct meta_name *name,
-                       uint64_t fresh_ms)
-{
-	WITH_LOCK(&cache->lock);
-	struct dir_record *record = find_dir_locked(
-		cache, name->bucket, name->key, key_parent_len(name->key));
-
-	if (!record || clock_ms(cache->clock) >= record->whole.fresh_ms)
-		return;
-	if (fresh_ms > record->whole.limit_ms)
-		fresh_ms = record->whole.limit_ms;
-	if (fresh_ms > record->whole.fresh_ms)
-		record->whole.fresh_ms = fresh_ms;
 }
 
 void meta_cache_big(struct meta_cache *cache, const struct meta_name *dir,

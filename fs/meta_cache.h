@@ -3,6 +3,11 @@
  * What is known of names: attributes, absence, and which directories are known
  * whole.  It can always be rebuilt: losing a record costs a request.
  *
+ * Two levels: records in memory, the least recently used going first, and behind
+ * them the cache on disk (meta_disk.h), if there is one, which also knows what
+ * listings showed.  What is learnt or changed here is passed on to it; what it
+ * has not written yet is never read from it.
+ *
  * A record is fresh until its time is over.  A stale one still says what a
  * HEAD once taught of that version (mode, owner, mtime, metadata): when a
  * listing shows the same object, that is true again without a HEAD.
@@ -50,12 +55,26 @@ struct meta_cache_config {
 	const struct clock *clock; /* borrowed */
 	unsigned buckets;          /* numbers are below this */
 	size_t records_max;        /* the least recently used goes first */
+	struct meta_disk *disk;    /* borrowed; NULL = memory alone */
+	struct timespec started;   /* mtime of a directory that has none */
+};
+
+/* What holds for the records of one bucket; needed for the disk. */
+struct meta_policy {
+	uint64_t seed; /* the bucket's number on disk */
+	uint64_t ttl_ms;
+	uint64_t negative_ms;
+	bool attrs_head; /* what a HEAD taught is wanted */
 };
 
 int meta_cache_new(const struct meta_cache_config *config,
                    struct meta_cache **ret);
 void meta_cache_free(struct meta_cache *cache);
 DEFINE_CLEANUP(struct meta_cache *, meta_cache_free);
+
+/* Before anything of the bucket is asked or told. */
+void meta_cache_set_policy(struct meta_cache *cache, unsigned bucket,
+                           const struct meta_policy *policy);
 
 /* Drop what a struct meta shares, and zero it. */
 void meta_release(struct meta *meta);
@@ -90,12 +109,23 @@ bool meta_cache_changed(struct meta_cache *cache, const struct meta_name *name,
 bool meta_cache_put(struct meta_cache *cache, const struct meta_name *name,
                     uint64_t moment, struct meta *meta);
 
+/* The same for one line of a listing, which meta_cache_range() tells the disk. */
+bool meta_cache_put_line(struct meta_cache *cache, const struct meta_name *name,
+                         uint64_t moment, struct meta *meta);
+
 /* The mount itself changed the name into meta; NULL: into it knows not what. */
 void meta_cache_change(struct meta_cache *cache, const struct meta_name *name,
                        const struct meta *meta);
 
 /* Forget what is known, so that the next question asks. */
 void meta_cache_forget(struct meta_cache *cache, const struct meta_name *name);
+
+/*
+ * Forget a name, what is in the directory of that name, and with below whatever
+ * lies under it; answers to questions that are under way are not taken.
+ */
+void meta_cache_forget_tree(struct meta_cache *cache,
+                            const struct meta_name *name, bool below);
 
 /*
  * Directories.  dir is the name of a directory.  whole: every name in it was
@@ -106,15 +136,9 @@ void meta_cache_forget(struct meta_cache *cache, const struct meta_name *name);
 struct meta_whole {
 	uint64_t moment;
 	uint64_t fresh_ms;
-	uint64_t limit_ms; /* meta_cache_extend() goes no further */
 };
 void meta_cache_whole(struct meta_cache *cache, const struct meta_name *dir,
                       const struct meta_whole *whole);
-
-/* We made that name: if its directory is known whole now, so it is until
- * fresh_ms. */
-void meta_cache_extend(struct meta_cache *cache, const struct meta_name *name,
-                       uint64_t fresh_ms);
 
 /* It has more names than one page of a listing holds; believed until then. */
 void meta_cache_big(struct meta_cache *cache, const struct meta_name *dir,
@@ -127,5 +151,34 @@ bool meta_cache_is_big(struct meta_cache *cache, const struct meta_name *dir);
  */
 uint64_t meta_cache_asked(struct meta_cache *cache,
                           const struct meta_name *dir);
+
+/* ---- listings, on disk ---- */
+
+struct meta_page;
+struct meta_range_writer;
+struct slice;
+
+/*
+ * A listing of dir, asked at moment and clock_ms() asked_ms, showed the lines in
+ * writer above low up to high (NULL = to the end), and no others.  Takes what is
+ * in writer.  Not kept when a name of the directory changed since.
+ */
+struct meta_seen {
+	uint64_t moment;
+	uint64_t asked_ms;
+	const struct slice *low;
+	const struct slice *high;
+};
+void meta_cache_range(struct meta_cache *cache, const struct meta_name *dir,
+                      const struct meta_seen *seen,
+                      struct meta_range_writer *writer);
+
+/*
+ * The names of dir behind low as far as they are known freshly, and the moment
+ * and clock_ms() of that knowledge. 0, -ENODATA, -ENOMEM.
+ */
+int meta_cache_page(struct meta_cache *cache, const struct meta_name *dir,
+                    const struct slice *low, struct meta_page *ret,
+                    struct meta_seen *ret_seen);
 
 #endif

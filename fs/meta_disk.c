@@ -19,10 +19,11 @@
 #include <unistd.h>
 
 #define QUEUE_MAX   (64u << 20) /* bytes; what is only learnt waits no more */
-#define BATCH_MAX   (2u << 20)  /* bytes in one transaction, about */
+#define BATCH_MAX   (2u << 20)  /* bytes in one transaction, about, */
+#define BATCH_PART  64          /* or that part of the file */
 #define GATHER_MS   20          /* that long changes are collected */
 #define FULL        90          /* per cent at which directories go */
-#define CHECK_EVERY 8           /* transactions between two looks */
+#define CHECK_EVERY 2           /* transactions between two looks */
 
 void disk_damage(struct meta_disk *disk)
 {
@@ -98,6 +99,7 @@ static void queue(struct meta_disk *disk, uint64_t seq, struct disk_op *op)
 	}
 	op->seq = seq;
 	disk->queued += op->size;
+	disk->listed = disk->listed || op->kind == OP_RANGE;
 	list_append(&disk->queue, &op->link);
 	(void)pthread_cond_broadcast(&disk->changed);
 }
@@ -162,12 +164,12 @@ void meta_disk_drain(struct meta_disk *disk)
 {
 	WITH_LOCK(&disk->lock);
 
-	disk->hurry = true;
+	disk->hurry++;
 	(void)pthread_cond_broadcast(&disk->changed);
 	while (atomic_load(&disk->applied) < disk->last ||
 	       !list_empty(&disk->queue))
 		(void)pthread_cond_wait(&disk->changed, &disk->lock);
-	disk->hurry = false;
+	disk->hurry--;
 }
 
 /* ---- the thread ---- */
@@ -191,7 +193,7 @@ static int try_batch(struct meta_disk *disk, const struct list *ops,
 			break;
 		size += op->size;
 		count++;
-		if (size >= BATCH_MAX)
+		if (size >= BATCH_MAX || size >= disk->size_max / BATCH_PART)
 			break;
 	}
 	if (r < 0) {
@@ -297,11 +299,13 @@ static bool wait_for_ops(struct meta_disk *disk, struct list *ops)
 	until.tv_nsec += GATHER_MS * 1000000;
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
-	while (!disk->hurry && !disk->stopping && disk->queued < BATCH_MAX)
+	while (!disk->hurry && !disk->listed && !disk->stopping &&
+	       disk->queued < BATCH_MAX)
 		if (pthread_cond_timedwait(&disk->changed, &disk->lock,
 		                           &until) != 0)
 			break;
 	list_splice(ops, &disk->queue);
+	disk->listed = false;
 	return !list_empty(ops);
 }
 

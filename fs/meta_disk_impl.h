@@ -65,7 +65,8 @@ struct meta_disk {
 	struct list queue; /* lock */
 	size_t queued;     /* lock: bytes */
 	uint64_t last;     /* lock: seq queued last */
-	bool hurry;        /* lock: somebody waits */
+	unsigned hurry;    /* lock: how many wait */
+	bool listed;       /* lock: a range is queued, wanted soon */
 	bool stopping;     /* lock */
 	pthread_t thread;
 	bool started;

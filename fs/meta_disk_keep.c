@@ -17,8 +17,8 @@
 #define OLDEST   64     /* directories that go at once */
 #define NUMBERS  16     /* bytes: time and bucket */
 #define SUM_SIZE 8
-#define ROUNDS   64 /* of eviction before all is thrown away */
-#define GOAL     75 /* per cent that are kept */
+#define ROUNDS   4096 /* of eviction before all is thrown away */
+#define GOAL     75   /* per cent that are kept */
 
 /* A directory's record, in memory. */
 struct dir_entry {
@@ -72,14 +72,17 @@ int disk_touch_dir(struct meta_disk *disk, struct kv_txn *txn,
 	              (struct slice){value, NUMBERS + len + SUM_SIZE});
 }
 
-/* Remove every record of a table that begins with the directory's ID. */
+/*
+ * Remove records of a table that begin with the directory's ID, as many as the
+ * budget allows.
+ */
 static int remove_from(struct kv_txn *txn, unsigned table,
-                       const uint8_t id[DIR_ID_SIZE])
+                       const uint8_t id[DIR_ID_SIZE], size_t *budget)
 {
 	cleanup(kv_cursor_closep) struct kv_cursor *cursor = NULL;
 	int r = kv_cursor_open(txn, table, &cursor);
 
-	while (r == 0) {
+	for (; r == 0 && *budget > 0; --*budget) {
 		uint8_t from[DIR_ID_SIZE];
 		struct disk_key key;
 		struct slice value;
@@ -97,18 +100,27 @@ static int remove_from(struct kv_txn *txn, unsigned table,
 	return r == -ENOENT ? 0 : r;
 }
 
-int disk_remove_dir(struct kv_txn *txn, const uint8_t id[DIR_ID_SIZE])
+/* The same with a directory's own record, which goes last. */
+static int remove_some(struct kv_txn *txn, const uint8_t id[DIR_ID_SIZE],
+                       size_t *budget)
 {
 	uint8_t copy[DIR_ID_SIZE];
 	int r;
 
 	memcpy(copy, id, sizeof(copy));
-	r = remove_from(txn, TABLE_NAMES, copy);
+	r = remove_from(txn, TABLE_NAMES, copy, budget);
 	if (r == 0)
-		r = remove_from(txn, TABLE_RANGES, copy);
-	return r < 0 ? r
-	             : kv_delete(txn, TABLE_DIRS,
-	                         (struct slice){copy, sizeof(copy)});
+		r = remove_from(txn, TABLE_RANGES, copy, budget);
+	if (r < 0 || *budget == 0)
+		return r;
+	return kv_delete(txn, TABLE_DIRS, (struct slice){copy, sizeof(copy)});
+}
+
+int disk_remove_dir(struct kv_txn *txn, const uint8_t id[DIR_ID_SIZE])
+{
+	size_t all = SIZE_MAX;
+
+	return remove_some(txn, id, &all);
 }
 
 /* Whether a directory is path or lies below it. */
@@ -217,6 +229,8 @@ static int find_oldest(struct kv_txn *txn, struct old_dir *oldest,
 /* Remove the oldest directories, but never the last written one. */
 static int evict_some(struct meta_disk *disk, size_t *ret_count)
 {
+	/* a page is copied for each, at worst */
+	size_t budget = (size_t)(disk->size_max / 4096 / 64) + 1;
 	struct old_dir oldest[OLDEST];
 	struct kv_txn *txn;
 	int r = kv_begin(disk->kv, true, &txn);
@@ -226,8 +240,8 @@ static int evict_some(struct meta_disk *disk, size_t *ret_count)
 	r = find_oldest(txn, oldest, ret_count);
 	if (*ret_count > 1)
 		*ret_count = (*ret_count + 1) / 2;
-	for (size_t i = 0; r == 0 && i < *ret_count; i++)
-		r = disk_remove_dir(txn, oldest[i].id);
+	for (size_t i = 0; r == 0 && i < *ret_count && budget > 0; i++)
+		r = remove_some(txn, oldest[i].id, &budget);
 	if (r < 0) {
 		kv_abort(txn);
 		return r;

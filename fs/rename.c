@@ -122,7 +122,6 @@ static int tell_moved(struct move *move, bool from_is_gone)
 	meta_cache_change(fs->cache, &to, &there);
 	(void)pthread_mutex_unlock(&inode->lock);
 	overlay_clear(bucket->overlay, move->to, OVERLAY_HIDDEN);
-	meta_cache_extend(fs->cache, &to, there.fresh_ms);
 	return r;
 }
 

@@ -285,6 +285,9 @@ static int build_fs(struct porter *porter, const struct porter_config *config,
 	for (size_t i = 0; i < porter->bucket_count; i++)
 		fill_bucket(porter->conf, &porter->buckets[i], &buckets[i]);
 	fill_fs(porter->conf, &fs);
+	if (config->has_cache_dir)
+		fs.cache_dir = conf_text(porter->conf, NULL, "cache_dir");
+	fs.cache_max_size = conf_number(porter->conf, NULL, "cache_max_size");
 	fs.buckets = buckets;
 	fs.bucket_count = porter->bucket_count;
 

@@ -48,6 +48,7 @@ struct daemon {
 	struct session *session;
 	struct fs_callers callers;
 	int state_lock; /* held to the end; -1 = no state_dir */
+	int cache_lock; /* likewise; -1 = no cache on disk */
 	int ready_fd;
 	pthread_t signals;   /* hears them from the start to the end */
 	atomic_int stage;    /* enum stage */
@@ -179,11 +180,33 @@ static void stop_hearing(struct daemon *daemon)
 
 /* ---- one mount ---- */
 
+/*
+ * Lock cache_dir.  A disk that takes nothing only costs time: then names are
+ * kept in memory.
+ */
+static int open_cache(struct daemon *daemon, struct err *reterr)
+{
+	const struct options *options = daemon->options;
+	int r;
+
+	if (!conf_bool(options->conf, NULL, "cache"))
+		return 0;
+	r = own_dir_open(options->conf, "cache_dir", options->mountpoint,
+	                 &daemon->cache_lock, reterr);
+	if (r != -EROFS && r != -ENOSPC && r != -EDQUOT)
+		return r;
+	log_warning("names and attributes are not kept on disk: %s",
+	            reterr->text);
+	*reterr = (struct err){0};
+	return 0;
+}
+
 static int build(struct daemon *daemon, struct err *reterr)
 {
 	struct porter_config config = {
 		.conf = daemon->options->conf,
 		.callers = &daemon->callers,
+		.has_cache_dir = daemon->cache_lock >= 0,
 		.unsettled = unsettled,
 		.ctx = daemon,
 		.broken = broken,
@@ -255,8 +278,10 @@ static int serve(struct daemon *daemon)
 
 static int run_daemon(const struct options *options)
 {
-	struct daemon daemon = {
-		.options = options, .state_lock = -1, .ready_fd = -1};
+	struct daemon daemon = {.options = options,
+	                        .state_lock = -1,
+	                        .cache_lock = -1,
+	                        .ready_fd = -1};
 	struct err err = {0};
 	int status = EXIT_FAILURE;
 
@@ -278,7 +303,8 @@ static int run_daemon(const struct options *options)
 	}
 	if (own_dir_open(options->conf, "state_dir", options->mountpoint,
 	                 &daemon.state_lock, &err) < 0 ||
-	    build(&daemon, &err) < 0 || mount_it(&daemon, &err) < 0) {
+	    open_cache(&daemon, &err) < 0 || build(&daemon, &err) < 0 ||
+	    mount_it(&daemon, &err) < 0) {
 		log_error("%s", err.text);
 		stop_hearing(&daemon);
 	} else {
@@ -287,6 +313,7 @@ static int run_daemon(const struct options *options)
 	session_free(daemon.session);
 	daemon.session = NULL;
 	porter_free(daemon.porter);
+	own_dir_close(daemon.cache_lock);
 	own_dir_close(daemon.state_lock);
 	return status;
 }

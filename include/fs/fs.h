@@ -86,6 +86,10 @@ struct fs_config { /* all copied */
 	uint32_t file_mode; /* permission bits of what says nothing else */
 	uint32_t dir_mode;
 	uint64_t negative_ttl_ms;
+	const char *cache_dir;   /* of the cache on disk: exists, ours alone,
+	                            locked; NULL = names and attributes are kept
+	                            in memory alone */
+	uint64_t cache_max_size; /* bytes of it */
 	uint64_t part_size;          /* bytes */
 	unsigned upload_concurrency; /* parts of one file on the wire */
 	unsigned copy_concurrency;   /* copies of one rename; 0 = one */

@@ -23,6 +23,7 @@ struct porter;
 struct porter_config {
 	const struct conf *conf;    /* borrowed until porter_free */
 	struct fs_callers *callers; /* as in struct fs_parts */
+	bool has_cache_dir;         /* cache_dir is there and locked by us */
 	void (*unsettled)(void *ctx, bool busy);
 	void *ctx;
 

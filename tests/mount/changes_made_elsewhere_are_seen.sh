@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Another client's overwrite is seen at the next open, its new names and
-# removals within two seconds, and no reader ever gets two versions.
+# removals within cache_ttl and negative_ttl, and no reader ever gets two versions.
 . "$(dirname "$0")/lib.sh"
 
-mount_porterfs
+mount_porterfs -o cache_ttl=2s,negative_ttl=1s
 p=$MNT/primary
 elsewhere() { put_elsewhere "primary/$1"; }
 

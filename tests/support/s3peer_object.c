@@ -375,6 +375,8 @@ static void copy_done(struct store_req *req)
 {
 	struct peer_exchange *ex = req->owner;
 	struct str *body = &ex->reply.body;
+	char time[40];
+	struct tm tm;
 
 	if (req->status < 0) {
 		peer_front_fail(ex, req);
@@ -383,9 +385,13 @@ static void copy_done(struct store_req *req)
 		(void)str_copy(ex->etag, sizeof(ex->etag), req->info.etag);
 		ex->reply.status = 200;
 		peer_reply_field(&ex->reply, "Content-Type", "application/xml");
-		str_add(body, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-		              "<CopyObjectResult><LastModified>"
-		              "2026-01-01T00:00:00.000Z</LastModified><ETag>");
+		(void)gmtime_r(&req->info.mtime.tv_sec, &tm);
+		(void)strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%S", &tm);
+		str_addf(body,
+		         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+		         "<CopyObjectResult><LastModified>%s.000Z"
+		         "</LastModified><ETag>",
+		         time);
 		peer_xml_add(body, req->info.etag, strlen(req->info.etag));
 		str_add(body, "</ETag></CopyObjectResult>");
 	}

@@ -148,6 +148,7 @@ rig_fn void rig_mount(struct rig *rig, const struct rig_config *config)
 	const struct fs_config fs = {
 		.buckets = &bucket,
 		.bucket_count = 1,
+		.negative_ttl_ms = 60000,
 		.file_mode = 0644,
 		.dir_mode = 0755,
 		.part_size = 5 * MIB,

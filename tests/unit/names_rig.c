@@ -82,6 +82,57 @@ static struct store_limits limits_of(const struct rig_config *config)
 	};
 }
 
+/* Build the mount. */
+static void mount_it(struct rig *rig)
+{
+	const struct rig_config *c = &rig->config;
+	const struct fs_bucket_config buckets[] = {
+		{
+			.name = "b",
+			.store = fault_store_object_store(rig->fault),
+			.identity = "test/b",
+			.mode = c->bucket_mode,
+			.attrs = c->attrs,
+			.cache_ttl_ms = c->no_ttl   ? 0
+	                                : c->ttl_ms ? c->ttl_ms
+	                                            : 2000,
+		},
+		{.name = "broken", .broken = -EACCES, .identity = "test/x"},
+	};
+	const struct fs_config fs = {
+		.buckets = buckets,
+		.bucket_count = 2,
+		.uid = 1000,
+		.gid = 1001,
+		.file_mode = 0644,
+		.dir_mode = 0755,
+		.negative_ttl_ms = c->negative_ms ? c->negative_ms : 1000,
+		.cache_dir = c->cache_dir,
+		.cache_max_size = 64 << 20,
+		.copy_concurrency = 4,
+		.rename_dir_max = 50,
+		.seed = 7,
+	};
+	const struct fs_parts parts = {
+		.clock = c->real_clock ? clock_system() : &rig->clock.clock,
+		.timers = rig->timers,
+		.exec = exec_inline(),
+		.unsettled = unsettled,
+		.ctx = rig,
+	};
+
+	assert_int_equal(fs_new(&fs, &parts, &rig->fs, NULL), 0);
+	fs_set_kernel(rig->fs, &rig->kernel);
+	rig->top = rig->fs->buckets[0].root->nodeid;
+}
+
+void rig_remount(struct rig *rig)
+{
+	assert_int_equal(rig->fs->under_way, 0);
+	fs_free(rig->fs);
+	mount_it(rig);
+}
+
 void rig_init(struct rig *rig, const struct rig_config *config)
 {
 	static const struct rig_config plain;
@@ -104,43 +155,11 @@ void rig_init(struct rig *rig, const struct rig_config *config)
 	                             rig->timers);
 	assert_non_null(rig->fault);
 
-	const struct fs_bucket_config buckets[] = {
-		{
-			.name = "b",
-			.store = fault_store_object_store(rig->fault),
-			.identity = "test/b",
-			.mode = c->bucket_mode,
-			.attrs = c->attrs,
-			.cache_ttl_ms = c->no_ttl ? 0 : 3600000,
-		},
-		{.name = "broken", .broken = -EACCES, .identity = "test/x"},
-	};
-	const struct fs_config fs = {
-		.buckets = buckets,
-		.bucket_count = 2,
-		.uid = 1000,
-		.gid = 1001,
-		.file_mode = 0644,
-		.dir_mode = 0755,
-		.negative_ttl_ms = 60000,
-		.copy_concurrency = 4,
-		.rename_dir_max = 50,
-		.seed = 7,
-	};
-	const struct fs_parts parts = {
-		.clock = c->real_clock ? clock_system() : &rig->clock.clock,
-		.timers = rig->timers,
-		.exec = exec_inline(),
-		.unsettled = unsettled,
-		.ctx = rig,
-	};
-
-	log_to_sink(quiet, NULL);
-	assert_int_equal(fs_new(&fs, &parts, &rig->fs, NULL), 0);
+	rig->config = *c;
 	rig->kernel.inval_inode = inval_inode;
 	rig->kernel.inval_entry = inval_entry;
-	fs_set_kernel(rig->fs, &rig->kernel);
-	rig->top = rig->fs->buckets[0].root->nodeid;
+	log_to_sink(quiet, NULL);
+	mount_it(rig);
 	rig_refuse_rename(0);
 }
 

@@ -31,13 +31,17 @@ struct rig_config {
 	unsigned latency_ms;
 	enum fs_attrs attrs;
 	enum fs_bucket_mode bucket_mode;
-	bool no_ttl;    /* cache_ttl 0: always ask */
-	bool old_store; /* heeds no conditions (RGW) */
+	bool no_ttl;           /* cache_ttl 0: always ask */
+	uint64_t ttl_ms;       /* 0 = 2000 */
+	uint64_t negative_ms;  /* 0 = 1000 */
+	const char *cache_dir; /* NULL = in memory alone */
+	bool old_store;        /* heeds no conditions (RGW) */
 	bool real_clock;
 	uint64_t copy_max; /* 0 = 5 GiB */
 };
 
 struct rig {
+	struct rig_config config;
 	struct fake_clock clock;
 	struct timers *timers;
 	struct fake_store *fake;
@@ -54,6 +58,9 @@ struct rig {
 void rig_init(struct rig *rig, const struct rig_config *config);
 /* Checks that nothing is open, under way or leaked. */
 void rig_end(struct rig *rig);
+
+/* End the mount and begin another on the same store and cache_dir. */
+void rig_remount(struct rig *rig);
 
 /* Let ms pass. */
 void rig_pass(struct rig *rig, uint64_t ms);

@@ -81,7 +81,6 @@ static void whole_now(struct rig *rig, const char *dir, uint64_t moment)
 	const struct meta_whole whole = {
 		.moment = moment,
 		.fresh_ms = in(rig, 1000),
-		.limit_ms = in(rig, 5000),
 	};
 
 	meta_cache_whole(rig->cache, &name, &whole);
@@ -200,27 +199,6 @@ static void a_stale_record_that_the_listing_did_not_show_is_absent(void **state)
 	assert_true(put(&rig, "d/a", "1", ATTR_FROM_LIST, moment));
 	whole_now(&rig, "d", moment);
 	assert_string_equal(known(&rig, "d/gone"), "absent");
-	meta_cache_free(rig.cache);
-}
-
-static void making_names_keeps_the_directory_whole_up_to_a_limit(void **state)
-{
-	const struct meta_name made = name_of("d/new");
-	struct rig rig;
-	unsigned ms = 0;
-
-	(void)state;
-	rig_init(&rig, 100);
-	whole_now(&rig, "d", meta_cache_moment(rig.cache));
-	while (strcmp(known(&rig, "d/x"), "absent") == 0) {
-		meta_cache_extend(rig.cache, &made, in(&rig, 1000));
-		(void)fake_clock_advance(&rig.clock, NULL, 500);
-		ms += 500;
-	}
-	assert_int_equal(ms, 5000);
-	/* What has ended is not revived. */
-	meta_cache_extend(rig.cache, &made, in(&rig, 1000));
-	assert_string_equal(known(&rig, "d/x"), "unknown");
 	meta_cache_free(rig.cache);
 }
 
@@ -376,8 +354,6 @@ int main(void)
 		cmocka_unit_test(a_directory_known_whole_proves_absence),
 		cmocka_unit_test(
 			a_stale_record_that_the_listing_did_not_show_is_absent),
-		cmocka_unit_test(
-			making_names_keeps_the_directory_whole_up_to_a_limit),
 		cmocka_unit_test(a_record_lost_to_make_room_ends_the_whole),
 		cmocka_unit_test(
 			a_name_refused_for_another_ones_change_is_not_absent),

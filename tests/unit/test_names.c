@@ -211,10 +211,9 @@ static void an_implicit_directory_is_seen_in_the_listing(void **state)
 	assert_int_equal(entry.attr.mode, S_IFDIR | 0755);
 	rig_asked(&rig, "HEAD d\nLIST delimiter=/\nHEAD d/\n");
 
-	/* Its attributes outlive its name's time. */
 	rig_pass(&rig, 2000);
 	assert_int_equal(rig_lookup(&rig, rig.top, "d", &entry), 0);
-	rig_asked(&rig, "LIST delimiter=/\n");
+	rig_asked(&rig, "LIST delimiter=/\nHEAD d/\n");
 	rig_end(&rig);
 }
 
@@ -292,7 +291,9 @@ static void without_a_ttl_every_lookup_asks(void **state)
 		assert_int_equal(rig_lookup(&rig, rig.top, "top", &entry), 0);
 		assert_int_equal(entry.attr_ms, 0);
 		assert_int_equal(entry.entry_ms, 0);
-		rig_asked(&rig, "HEAD top\nLIST delimiter=/\n");
+		/* what a HEAD taught of the version stays true */
+		rig_asked(&rig, i == 0 ? "HEAD top\nLIST delimiter=/\n"
+		                       : "LIST delimiter=/\n");
 	}
 	rig_end(&rig);
 }
@@ -413,7 +414,7 @@ static void one_stale_file_costs_a_head_and_the_second_a_list(void **state)
 	assert_int_equal(rig_getattr(&rig, ids[0], NULL), 0);
 	rig_asked(&rig, "HEAD a\n");
 	assert_int_equal(rig_getattr(&rig, ids[1], NULL), 0);
-	rig_asked(&rig, "HEAD b\nLIST delimiter=/\n");
+	rig_asked(&rig, "LIST delimiter=/\n");
 	for (unsigned i = 2; i < 5; i++)
 		assert_int_equal(rig_getattr(&rig, ids[i], NULL), 0);
 	rig_asked(&rig, "");
