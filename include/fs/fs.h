@@ -90,7 +90,7 @@ struct fs_config { /* all copied */
 	                            locked; NULL = names and attributes are kept
 	                            in memory alone */
 	uint64_t cache_max_size; /* bytes of it */
-	uint64_t part_size;          /* bytes */
+	uint64_t part_size;      /* bytes */
 	unsigned upload_concurrency; /* parts of one file on the wire */
 	unsigned copy_concurrency;   /* copies of one rename; 0 = one */
 	unsigned rename_dir_max; /* objects of a directory that is renamed */
