@@ -11,6 +11,7 @@
  * Ids: "next id" on disk is always beyond any that was given out; it is moved
  * ahead in blocks, and set to the very next one when the journal is closed.
  */
+#include "base/crash.h"
 #include "base/lock.h"
 #include "base/log.h"
 #include "journal_state.h"
@@ -83,7 +84,9 @@ int journal_commit(struct journal *journal, struct list *first,
 		kv_abort(txn);
 		return r;
 	}
+	crash_point();
 	r = kv_commit(txn);
+	crash_point();
 	if (r == 0 && id > 0) {
 		WITH_LOCK(&journal->lock);
 		journal->reserved = id;

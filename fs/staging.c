@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "staging.h"
 
+#include "base/crash.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -175,6 +177,7 @@ static ssize_t write_some(struct staging *staging, const struct slice *slices,
 		iov[n].iov_base = slices[i].data + skip;
 		iov[n].iov_len = slices[i].len - skip;
 	}
+	crash_point();
 	return pwritev(staging->fd, iov, n, (off_t)staging->size);
 }
 
@@ -278,6 +281,8 @@ int staging_write(struct staging *staging, uint64_t offset, struct slice data)
 	if (!room_take(staging, left) && !is_there(staging, offset, left))
 		return -ENOSPC;
 	while (left > 0) {
+		crash_point();
+
 		ssize_t n = pwrite(staging->fd, at, left, (off_t)offset);
 
 		if (n < 0 && errno == EINTR)

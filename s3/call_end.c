@@ -153,6 +153,7 @@ void call_finish(struct call *call, int status)
 	else
 		req->err = (struct err){.code = 0};
 	req->status = status;
+	crash_point();
 	req->done(req); /* the request is the caller's from here on */
 	call_free(call);
 	client_release(client);

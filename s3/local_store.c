@@ -200,6 +200,7 @@ static void run(struct task *task)
 	list_remove(&op->link);
 	(void)pthread_mutex_unlock(&local->lock);
 
+	crash_point();
 	/* From done() on the request and the store may be gone. */
 	req->done(req);
 	local_meta_free(op->reply.meta);

@@ -14,6 +14,7 @@
 #define PORTER_S3_STORE_H
 
 #include "base/buf.h"
+#include "base/crash.h"
 #include "base/err.h"
 
 #include <stdbool.h>
@@ -319,6 +320,7 @@ struct object_store {
 
 static inline void store_submit(struct object_store *s, struct store_req *req)
 {
+	crash_point();
 	s->ops->submit(s, req);
 }
 

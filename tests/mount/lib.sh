@@ -162,6 +162,7 @@ remove_elsewhere() { rm "$STORE/b-$1"; }
 mount_porterfs() {
 	(umask 077 && porter_env >"$T/.env")
 	env -i PATH="$PATH" HOME="$T" \
+		${PORTERFS_CRASH_AT:+PORTERFS_CRASH_AT="$PORTERFS_CRASH_AT"} \
 		ASAN_OPTIONS="${ASAN_OPTIONS:-}" UBSAN_OPTIONS="${UBSAN_OPTIONS:-}" \
 		TSAN_OPTIONS="${TSAN_OPTIONS:-}" \
 		"$PORTERFS" -f --env-file "$T/.env" \
