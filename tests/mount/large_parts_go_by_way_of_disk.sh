@@ -58,9 +58,9 @@ read -r failed kept <"$T/full"
 say "$failed of 12 had no room"
 ok "some writes say ENOSPC" [ "$failed" -ge 4 ]
 is $((failed + $(wc -w <<<"$kept"))) 12 "and the others none"
+letters=ABCDEFGHIJKL
 for i in $kept; do
-	letter=$(printf "\\$(printf %o $((65 + i)))")
-	ok "file $i is whole" cmp "$STORE/b-primary/full$i" <(head -c 4M /dev/zero | tr '\0' "$letter")
+	ok "file $i is whole" cmp "$STORE/b-primary/full$i" <(head -c 4M /dev/zero | tr '\0' "${letters:i:1}")
 done
 is "$(objects primary)" $((1 + $(wc -w <<<"$kept"))) "a broken file is not published"
 like "$(cat "$LOG")" 'staging is full too' "the log says why"
