@@ -388,6 +388,19 @@ static void show_progress(struct load *load)
 	p->statements = load->report.statements;
 }
 
+/* Ask the caller, once for each piece of text. */
+static int ask_check(struct load *load, struct err *reterr)
+{
+	int r;
+
+	if (!load->config->check || load->checked == load->text.fed)
+		return 0;
+	load->checked = load->text.fed;
+	show_progress(load);
+	r = load->config->check(load->config->ctx);
+	return r < 0 ? err_set(reterr, r, "cancelled") : 0;
+}
+
 static int run_all(struct load *load, struct err *reterr)
 {
 	struct session_track *session = split_session(load->text.split);
@@ -397,7 +410,9 @@ static int run_all(struct load *load, struct err *reterr)
 
 	while ((r = load_text_next(&load->text, &st, reterr)) == 1) {
 		load->report.statements++;
-		r = do_statement(load, &st, &dialect, reterr);
+		r = ask_check(load, reterr);
+		if (r == 0)
+			r = do_statement(load, &st, &dialect, reterr);
 		if (r == 0)
 			r = load_status(load);
 		if (r < 0)

@@ -104,6 +104,7 @@ struct load {
 	size_t tables_count, tables_cap;
 	struct load_table *table;  /* of the rows at hand; one of those */
 	char home[CLASS_NAME_MAX]; /* the reader's database at the beginning */
+	uint64_t checked;          /* bytes of text when check() was asked */
 	bool temporary;            /* a temporary table was made */
 	struct sql_class class;    /* of the statement at hand */
 

@@ -243,6 +243,17 @@ void job_log_failure(struct job *job, const char *path, int code,
 	job_add(job, JOB_FAILURES, 1);
 }
 
+void job_log_record(struct job *job, struct jval *record)
+{
+	struct timespec now = clock_wall(job->jobs->config.clock);
+	char ts[JOB_TS_MAX];
+
+	job_timestamp(&now, ts);
+	if (record)
+		(void)jval_set_text(record, "ts", ts);
+	log_object(job, record);
+}
+
 /* ---- progress ---- */
 
 void job_measure(struct job *job)

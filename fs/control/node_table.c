@@ -8,6 +8,7 @@
 #include "control_impl.h"
 #include "job_copy.h"
 #include "job_export.h"
+#include "job_import.h"
 
 #include <sys/stat.h>
 
@@ -181,6 +182,7 @@ const struct node node_table[] = {
 	{.path = "move", JOB_NODE(job_move)},
 	{.path = "verify", JOB_NODE(job_verify)},
 	{.path = "export", JOB_NODE(job_export)},
+	{.path = "import", JOB_NODE(job_import)},
 	{.path = "dryrun", .mode = BOTH, .slow = true, .command = do_dryrun,
 	 .help = "COMMAND key=value...: what such a job would do; replies "
 		 "with its counts"},

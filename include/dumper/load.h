@@ -73,6 +73,11 @@ struct load_config {
 	struct load_progress *progress; /* borrowed; may be NULL */
 	const atomic_bool *cancel;      /* borrowed; may be NULL: end soon */
 
+	/*
+	 * Whether to go on: 0, or the -errno to end with.  Asked by load_run()'s
+	 * thread when more text was read; may wait. May be NULL.
+	 */
+	int (*check)(void *ctx);
 	/* A statement failed; any thread, one at a time. May be NULL. */
 	void (*error)(void *ctx, const struct load_error *error);
 	/* A sentence about something odd. May be NULL. */

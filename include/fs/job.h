@@ -39,6 +39,7 @@ struct feed;
 struct fs;
 struct job;
 struct jobs;
+struct jval;
 struct journal;
 
 #define JOB_ID_MAX 65 /* bytes with the NUL: [A-Za-z0-9._-]{1,64} */
@@ -144,6 +145,8 @@ void job_log(struct job *job, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void job_log_failure(struct job *job, const char *path, int code,
                      const char *text);
+/* A line of members of its own, "ts" added; takes record, NULL is no line. */
+void job_log_record(struct job *job, struct jval *record);
 
 /* A text for status.json's "result", such as the URL or key made. Copied. */
 void job_set_result(struct job *job, const char *text);
