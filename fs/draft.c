@@ -240,9 +240,11 @@ int draft_write(struct draft *draft, uint64_t offset, struct slice data,
 		return r;
 	r = staging_write(draft->file, offset, data);
 	if (r < 0)
-		return err_set(reterr, r,
-		               "changed bytes cannot be kept in state_dir: %s",
-		               strerror(-r));
+		return err_set(
+			reterr, r,
+			"changed bytes cannot be kept in state_dir: %s%s",
+			strerror(-r),
+			r == -ENOSPC ? " (staging_max, or the disk)" : "");
 	return put(draft, EXTENT_DIRTY, offset, data.len, reterr);
 }
 

@@ -62,6 +62,7 @@ struct rig_config {
 	const struct store_limits *limits;
 	struct object_store *store; /* NULL: the fake one */
 	uint64_t budget;            /* 0 = 64 MiB */
+	uint64_t staging_max;       /* 0 = no limit */
 	bool threads;
 	bool callers; /* have a process table */
 	bool no_checkpoint;
@@ -156,6 +157,7 @@ rig_fn void rig_mount(struct rig *rig, const struct rig_config *config)
 		.read_ahead_max = 16 * MIB,
 		.checkpoint = !config->no_checkpoint,
 		.sparse_max = 64 * MIB,
+		.staging_max = config->staging_max,
 		.on_killed_writer = config->killed,
 		.on_failed_writer = config->failed,
 		.seed = 42,
