@@ -22,6 +22,9 @@ struct porter_command {
 
 /* cmd_export.c */
 int cmd_export(int argc, char **argv);
+/* cmd_import.c */
+int cmd_import(int argc, char **argv);
+
 /* cmd_uploads.c */
 int cmd_uploads(int argc, char **argv);
 
