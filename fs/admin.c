@@ -124,11 +124,10 @@ void fs_forget_names(struct fs *fs, const char *bucket, const char *key,
                      bool recursive)
 {
 	for (size_t i = 0; i < fs->bucket_count; i++) {
-		const struct meta_name name = {(unsigned)i, key};
+		struct bucket *one = &fs->buckets[i];
 
-		if (bucket && strcmp(bucket, fs->buckets[i].name) != 0)
-			continue;
-		meta_cache_forget_tree(fs->cache, &name, recursive);
+		if (!bucket || strcmp(bucket, one->name) == 0)
+			fs_invalidate(one, key, recursive);
 	}
 }
 

@@ -118,6 +118,13 @@ int bucket_init(struct bucket *bucket, struct fs *fs, unsigned number,
                 const struct fs_bucket_config *config);
 void bucket_release(struct bucket *bucket);
 
+/*
+ * Names may have changed elsewhere: key ("" = the bucket), what is in the
+ * directory of that key, with below whatever lies under it.  From now on the
+ * store is asked, and the kernel asks us.  Any thread; hold no lock.
+ */
+void fs_invalidate(struct bucket *bucket, const char *key, bool below);
+
 /* The bucket of that directory name, or NULL. */
 struct bucket *bucket_find(struct fs *fs, const char *name);
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "daemon.h"
+#include "mapped.h"
 #include "fs/fs.h"
 #include "fs/porter.h"
 #include "fs/recover.h"
@@ -294,6 +295,7 @@ static int run_daemon(const struct options *options)
 		}
 	}
 	daemon_block_signals();
+	mapped_watch();
 
 	int r = pthread_create(&daemon.signals, NULL, hear_signals, &daemon);
 

@@ -149,14 +149,21 @@ class Mount:
         env = {"PATH": os.environ["PATH"], "HOME": str(self.work)}
         key, secret = (self.server.env[k] for k in ("AWS_ACCESS_KEY_ID",
                                                     "AWS_SECRET_ACCESS_KEY"))
-        if self.name == "porterfs":
+        if self.name.startswith("porterfs"):
+            attrs = ",attrs=list" if self.name == "porterfs-list" else ""
             env |= {"AWS_ENDPOINT": self.endpoint, "AWS_BUCKET": self.server.bucket,
                     "AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret,
                     "AWS_DEFAULT_REGION": "us-east-1",
                     "AWS_USE_PATH_STYLE_ENDPOINT": "true"}
             return [self.tools["porterfs"], "-f", "-o",
-                    f"state_dir={self.work}/state,cache_dir={self.work}/cache,log=warning",
+                    f"state_dir={self.work}/state,cache_dir={self.work}/cache,log=warning"
+                    f"{attrs}",
                     str(self.mountpoint)], env
+        if self.name == "rclone":
+            env |= {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
+            return ["rclone", "mount", f":s3:{self.server.bucket}", str(self.mountpoint),
+                    "--s3-provider=Ceph", "--s3-env-auth", f"--s3-endpoint={self.endpoint}",
+                    "--config=/dev/null", f"--cache-dir={self.work}/rclone"], env
         passwd = self.work / "passwd"
         passwd.write_text(f"{key}:{secret}")
         passwd.chmod(0o600)
@@ -166,19 +173,34 @@ class Mount:
                 f"tmpdir={self.work},dbglevel=crit"], env
 
     def __enter__(self):
+        self.start()
+        return self
+
+    def start(self):
+        """Mount it."""
         argv, env = self.command()
         self.log = open(self.work / "log", "wb")
         self.process = subprocess.Popen(argv, env=env, stdout=self.log, stderr=self.log)
         for _ in range(500):
             if os.path.ismount(self.mountpoint):
-                return self
+                return
             if self.process.poll() is not None:
                 break
             time.sleep(0.02)
         raise RuntimeError(f"{self.name} did not mount: "
                            f"{(self.work / 'log').read_text(errors='replace')[-2000:]}")
 
+    def remount(self):
+        """End it and mount it again, with what it keeps on disk."""
+        self.stop()
+        self.start()
+
     def __exit__(self, *_):
+        self.stop()
+        shutil.rmtree(self.work, ignore_errors=True)
+
+    def stop(self):
+        """Unmount it and wait for its end."""
         for _ in range(100):
             if subprocess.run(["umount", str(self.mountpoint)], stderr=subprocess.DEVNULL,
                               check=False).returncode == 0:
@@ -190,12 +212,12 @@ class Mount:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
         self.log.close()
-        shutil.rmtree(self.work, ignore_errors=True)
 
     @property
     def root(self):
         """Where the bucket's keys begin."""
-        return self.mountpoint / "primary" if self.name == "porterfs" else self.mountpoint
+        return (self.mountpoint / "primary" if self.name.startswith("porterfs")
+                else self.mountpoint)
 
 
 # ---- the rows: prepare(server, args), then run(root, args) -> amount ----
@@ -250,6 +272,28 @@ def run_ls(root, args):
     return count
 
 
+def run_find(root, args):
+    """find of a flat directory, which needs no attributes."""
+    out = subprocess.run(["find", str(root / "bench-ls"), "-name", "f*"], check=True,
+                         capture_output=True)
+    count = out.stdout.count(b"\n")
+    if count != args.entries:
+        raise RuntimeError(f"find shows {count} of {args.entries}")
+    return count
+
+
+def warm_ls(mount, args):
+    """What was listed before."""
+    run_ls(mount.root, args)
+
+
+def remounted_ls(mount, args):
+    """What was listed before, by a mount that has ended."""
+    run_ls(mount.root, args)
+    time.sleep(1)
+    mount.remount()
+
+
 ROWS = {
     "seqwrite": (None, lambda root, a: stream(root / "bench-w", a.size, MIB), "MiB/s"),
     "write8k": (None, lambda root, a: stream(root / "bench-w", a.size, 8192), "MiB/s"),
@@ -259,7 +303,13 @@ ROWS = {
     "smallread": (lambda s, a: put_many(s, "bench-small/", a.files, 4096), run_smallread,
                   "files/s"),
     "ls": (lambda s, a: put_many(s, "bench-ls/", a.entries, 16), run_ls, "entries/s"),
+    "lswarm": (lambda s, a: put_many(s, "bench-ls/", a.entries, 16), run_ls, "entries/s"),
+    "lsagain": (lambda s, a: put_many(s, "bench-ls/", a.entries, 16), run_ls, "entries/s"),
+    "find": (lambda s, a: put_many(s, "bench-ls/", a.entries, 16), run_find, "entries/s"),
+    "findagain": (lambda s, a: put_many(s, "bench-ls/", a.entries, 16), run_find, "entries/s"),
 }
+# What is done on the mount before the clock starts.
+BEFORE = {"lswarm": warm_ls, "lsagain": remounted_ls, "findagain": remounted_ls}
 CLEAN_AFTER_RUN = {"seqwrite": "bench-w", "write8k": "bench-w", "create": "bench-create/"}
 
 
@@ -278,6 +328,8 @@ def measure(row, mount_name, delay, server, args, tools):
     subprocess.run("sync; echo 3 >/proc/sys/vm/drop_caches", shell=True, check=False,
                    stderr=subprocess.DEVNULL)
     with Mount(mount_name, server, endpoint, args.work, tools) as mount:
+        if row in BEFORE:
+            BEFORE[row](mount, args)
         sampler = RssSampler(mount.process.pid)
         sampler.start()
         if delay:
@@ -331,11 +383,11 @@ def table(results):
         groups.setdefault((r["row"], r["delay_ms"]), {}).setdefault(r["fs"], []).append(r)
     for (row, delay), by_fs in groups.items():
         peers = [statistics.median(x["rate"] for x in runs) for name, runs in by_fs.items()
-                 if name != "porterfs"]
+                 if not name.startswith("porterfs")]
         for name, runs in by_fs.items():
             rates = [x["rate"] for x in runs]
             median = statistics.median(rates)
-            ratio = f"{median / max(peers):.2f}" if name == "porterfs" and peers else ""
+            ratio = f"{median / max(peers):.2f}" if name not in ("s3fs", "rclone") and peers else ""
             lines.append(
                 f"| {row} | {'+%d ms' % delay if delay else 'direct'} | {name} | "
                 f"{median:.1f} {runs[0]['unit']} | {min(rates):.1f} – {max(rates):.1f} | {ratio} | "
@@ -350,7 +402,8 @@ def main():
     parser.add_argument("--porterfs", required=True)
     parser.add_argument("--s3peer", required=True)
     parser.add_argument("--rows", default=",".join(ROWS))
-    parser.add_argument("--fs", default="porterfs,s3fs")
+    parser.add_argument("--fs", default="porterfs,s3fs",
+                        help="of porterfs, porterfs-list (attrs=list), s3fs, rclone")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--delay", type=int, default=20, help="ms added to each request; 0: none")
     parser.add_argument("--size", type=int, default=1024, help="MiB of the big files")

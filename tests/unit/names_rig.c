@@ -108,7 +108,8 @@ static void mount_it(struct rig *rig)
 		.dir_mode = 0755,
 		.negative_ttl_ms = c->negative_ms ? c->negative_ms : 1000,
 		.cache_dir = c->cache_dir,
-		.cache_max_size = 64 << 20,
+		.cache_max_size =
+			c->cache_max_size ? c->cache_max_size : 64 << 20,
 		.copy_concurrency = 4,
 		.rename_dir_max = 50,
 		.seed = 7,

@@ -31,11 +31,12 @@ struct rig_config {
 	unsigned latency_ms;
 	enum fs_attrs attrs;
 	enum fs_bucket_mode bucket_mode;
-	bool no_ttl;           /* cache_ttl 0: always ask */
-	uint64_t ttl_ms;       /* 0 = 2000 */
-	uint64_t negative_ms;  /* 0 = 1000 */
-	const char *cache_dir; /* NULL = in memory alone */
-	bool old_store;        /* heeds no conditions (RGW) */
+	bool no_ttl;             /* cache_ttl 0: always ask */
+	uint64_t ttl_ms;         /* 0 = 2000 */
+	uint64_t negative_ms;    /* 0 = 1000 */
+	const char *cache_dir;   /* NULL = in memory alone */
+	uint64_t cache_max_size; /* 0 = 64 MiB */
+	bool old_store;          /* heeds no conditions (RGW) */
 	bool real_clock;
 	uint64_t copy_max; /* 0 = 5 GiB */
 };

@@ -184,6 +184,83 @@ static void a_changed_symlink_is_known_after_a_remount(void **state)
 	place_end(&place);
 }
 
+/* Others change a tree that is known; the mount is told. */
+static void what_is_invalidated_is_asked_again(void **state)
+{
+	struct bucket *bucket;
+	struct place place;
+	struct rig *rig = &place.rig;
+	char *told;
+
+	(void)state;
+	place_init(&place, FS_ATTRS_HEAD);
+	put(&place, "d/a");
+	put(&place, "d/sub/b");
+	lists(&place, "d", "a\nsub/\n");
+	lists(&place, "d/sub", "b\n");
+	assert_int_equal(rig_walk(rig, "d/new"), 0);
+	assert_true(rig_walk(rig, "d/sub/b") > 0);
+	settle(&place);
+	put(&place, "d/new");
+	put(&place, "d/sub/new");
+	assert_int_equal(fake_store_delete(rig->fake, "d/sub/b"), 0);
+	bucket = &rig->fs->buckets[0];
+
+	/* The directory alone. */
+	free(rig_told(rig));
+	fs_invalidate(bucket, "d", false);
+	told = rig_told(rig);
+	assert_non_null(strstr(told, "entry 2 d\n"));
+	free(told);
+	lists(&place, "d", "a\nnew\nsub/\n");
+	assert_true(rig_walk(rig, "d/new") > 0);
+
+	/* And below, also when it was only on disk. */
+	settle(&place);
+	rig_remount(rig);
+	bucket = &rig->fs->buckets[0];
+	fs_invalidate(bucket, "d", true);
+	lists(&place, "d/sub", "new\n");
+	assert_int_equal(rig_walk(rig, "d/sub/b"), 0);
+	settle(&place);
+	rig_remount(rig);
+	lists(&place, "d/sub", "new\n");
+	place_end(&place);
+}
+
+/* A listing is under way while the mount makes and removes names. */
+static void a_listing_that_is_overtaken_proves_nothing(void **state)
+{
+	struct inode *inode;
+	struct rig_call call;
+	struct place place;
+	struct rig *rig = &place.rig;
+	uint64_t d;
+
+	(void)state;
+	place_init(&place, FS_ATTRS_LIST);
+	put(&place, "d/a");
+	d = rig_walk(rig, "d");
+	fs_invalidate(&rig->fs->buckets[0], "d", true);
+	settle(&place);
+	fake_store_set_mode(rig->fake, FAKE_QUEUE);
+	rig_call_init(rig, &call);
+	fs_lookup(rig->fs, &call.call, d, "x"); /* asks for the page */
+	assert_true(fake_store_waiting(rig->fake) > 0);
+	assert_int_equal(rig_create(rig, d, "made", &inode), 0);
+
+	/* The page is answered as of before the file was made. */
+	(void)fake_store_run_one(rig->fake);
+	assert_int_equal(rig_commit(rig, inode, "x"), 0);
+	rig_close(inode);
+	assert_int_equal(rig_wait(&call), -ENOENT);
+	settle(&place);
+	rig_remount(rig);
+	assert_true(rig_walk(rig, "d/made") > 0);
+	lists(&place, "d", "a\nmade\n");
+	place_end(&place);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -191,6 +268,8 @@ int main(void)
 		cmocka_unit_test(what_a_head_taught_is_kept_for_ever),
 		cmocka_unit_test(own_changes_are_seen_after_a_remount),
 		cmocka_unit_test(a_changed_symlink_is_known_after_a_remount),
+		cmocka_unit_test(what_is_invalidated_is_asked_again),
+		cmocka_unit_test(a_listing_that_is_overtaken_proves_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
