@@ -12,11 +12,11 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "daemon.h"
-#include "mapped.h"
 #include "fs/fs.h"
 #include "fs/porter.h"
 #include "fs/recover.h"
 #include "fs/session.h"
+#include "mapped.h"
 #include "options.h"
 #include "own_dir.h"
 

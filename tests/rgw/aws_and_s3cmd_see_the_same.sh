@@ -10,7 +10,7 @@ s3cmd() {
 		-c <(printf '[default]\naccess_key = %s\nsecret_key = %s\n' "$RGW_KEY" "$RGW_SECRET") "$@"
 }
 
-mount_porterfs
+mount_porterfs -o cache_ttl=2s,negative_ttl=1s
 p=$MNT/primary
 stream 3 20000000 >"$T/big"
 echo '{"a":1}' >"$p/x.json"

@@ -19,7 +19,7 @@ mkdir "$OTHER"
 s3fs "$RGW_BUCKETS-primary" "$OTHER" -o "passwd_file=$T/passwd-s3fs" -o "url=$RGW_URL" \
 	-o use_path_request_style -o stat_cache_expire=1 -o complement_stat
 wait_for 10 mountpoint -q "$OTHER"
-mount_porterfs
+mount_porterfs -o cache_ttl=2s,negative_ttl=1s
 p=$MNT/primary
 
 # look FILE: what stat says of it
