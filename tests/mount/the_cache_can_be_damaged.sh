@@ -7,7 +7,7 @@
 p=$MNT/primary
 for i in $(seq 300); do echo "$i" | put_elsewhere "primary/f$i"; done
 trap 'umount -l "$T/small" 2>/dev/null || true; finish' EXIT
-listed() { ls "$p" | wc -l; }
+listed() { find "$p" -mindepth 1 -maxdepth 1 | wc -l; }
 
 mount_porterfs
 is "$(listed)" 300 "all names"
