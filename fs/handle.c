@@ -210,12 +210,15 @@ static void enter_locked(struct content *content, struct fs_handle *handle)
 	atomic_store(&handle->counted, true);
 }
 
-/* Whether the open must first hear what is at the store. */
+/*
+ * Whether the open must first hear what is at the store: who does not truncate
+ * goes on from what is there, and that must be the version we know.
+ */
 static bool must_hear_locked(const struct open_op *op)
 {
 	const struct content *content = op->handle->content;
 
-	return op->handle->reads && !op->truncates && !content->created &&
+	return !op->truncates && !content->created &&
 	       content->step == CONTENT_CLEAN;
 }
 
