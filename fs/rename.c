@@ -157,7 +157,14 @@ static void move_failed(struct move *move, int status)
 		               "copied \"%s\" to \"%s\", but the old name "
 		               "could not be deleted, so there are both",
 		               move->from, move->to);
-	if (!move->moved && (status == -ENOENT || status == -ESTALE)) {
+	if (!move->moved && move->rewritten &&
+	    (status == -ENOENT || status == -ESTALE)) {
+		/* Its close will say so; the name is not another file's yet. */
+		status = err_set(err, -EBUSY,
+		                 "\"%s\" is being rewritten, and somebody "
+		                 "else has changed it meanwhile",
+		                 move->from);
+	} else if (!move->moved && (status == -ENOENT || status == -ESTALE)) {
 		inode_outdated(move->inode);
 		status = -ESTALE;
 	}
