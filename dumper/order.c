@@ -159,6 +159,7 @@ static void place(struct walk *walk, size_t root)
 	}
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is written to */
 int order_views(const struct order_view *views, size_t count, size_t *ret)
 {
 	cleanup(freep) enum state *states = calloc(count + 1, sizeof(*states));

@@ -315,6 +315,7 @@ int draft_copy(struct draft *draft, uint64_t offset,
 		.length = range->length,
 		.source_offset = range->offset,
 	};
+	uint64_t end = offset + range->length;
 	unsigned before;
 	int r;
 
@@ -331,7 +332,7 @@ int draft_copy(struct draft *draft, uint64_t offset,
 		stored_begin(range->stored);
 	if (r < 0)
 		return err_set(reterr, r, "the file cannot get %llu bytes",
-		               (unsigned long long)(offset + range->length));
+		               (unsigned long long)end);
 	punch(draft, offset, range->length);
 	return 0;
 }

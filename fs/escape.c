@@ -126,6 +126,7 @@ static void put_name(struct writer *w, const char *part, size_t len)
 	}
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is written to */
 int escape_path(const char *key, size_t len, char ret[ESCAPE_PATH_MAX + 1])
 {
 	struct writer w = {.at = ret, .end = ret + ESCAPE_PATH_MAX};
@@ -183,6 +184,7 @@ static size_t without_mark(const char *path)
 	return escape_is_aside(path) ? len - ESCAPE_LEN : len;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is written to */
 int escape_to_key(const char *path, char ret[STORE_KEY_MAX + 1])
 {
 	struct writer w = {.at = ret, .end = ret + STORE_KEY_MAX};

@@ -123,11 +123,11 @@ static int use(struct check *c, uint64_t page, uint64_t count)
 		               (unsigned long long)page,
 		               (unsigned long long)c->last);
 	for (uint64_t p = page; p < page + count; p++) {
-		if (c->seen[p / 8] & 1u << p % 8)
+		if (c->seen[p / 8] & 1U << p % 8)
 			return err_set(c->err, -EUCLEAN,
 			               "is damaged: page %llu is used twice",
 			               (unsigned long long)p);
-		c->seen[p / 8] |= (uint8_t)(1u << p % 8);
+		c->seen[p / 8] |= (uint8_t)(1U << p % 8);
 	}
 	return 0;
 }

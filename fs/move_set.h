@@ -41,7 +41,7 @@ void move_set_release(struct move_set *set);
 
 /* An entry as a listing shows it now: found or made. NULL: out of memory. */
 struct move_entry *move_set_see(struct move_set *set, const char *name,
-                                const struct store_entry *entry);
+                                const struct store_entry *seen);
 
 struct move_entry *move_set_find(const struct move_set *set, const char *name);
 

@@ -216,17 +216,18 @@ static void cut_locked(struct upload *up)
 static int check_room(const struct upload *up, uint64_t length,
                       struct err *reterr)
 {
+	uint64_t end = up->size + length;
+
 	if (up->last_number >= up->limits->parts_max)
 		return err_set(reterr, -EFBIG,
 		               "the file would need more than the %u parts "
 		               "that this store takes",
 		               up->limits->parts_max);
-	if (length > up->limits->object_max ||
-	    up->size > up->limits->object_max - length)
+	if (length > up->limits->object_max || end > up->limits->object_max)
 		return err_set(reterr, -EFBIG,
 		               "the file would get %llu bytes, this store "
 		               "takes %llu",
-		               (unsigned long long)(up->size + length),
+		               (unsigned long long)end,
 		               (unsigned long long)up->limits->object_max);
 	return 0;
 }

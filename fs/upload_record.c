@@ -104,7 +104,7 @@ uint64_t upload_parts_owner(uint64_t parts_id)
 
 unsigned upload_parts_first(uint64_t parts_id)
 {
-	return (unsigned)(parts_id & ((1u << CHUNK_BITS) - 1)) *
+	return (unsigned)(parts_id & ((1U << CHUNK_BITS) - 1)) *
 	               UPLOAD_PARTS_CHUNK +
 	       1;
 }

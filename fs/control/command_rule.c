@@ -101,8 +101,8 @@ static const char *wanted(const struct command_rule *rule)
 		[COMMAND_COUNT] = "a whole number",
 		[COMMAND_SIZE] = "a size such as 8M",
 		[COMMAND_DURATION] = "a duration such as 90s or 2h",
-		[COMMAND_MOMENT] = "a duration before now or a date such as "
-				   "2026-11-22 or 2026-11-22T19:55:03Z",
+		[COMMAND_MOMENT] =
+			"a duration before now or 2026-11-22T19:55:03Z",
 		[COMMAND_CHOICE] = "a choice",
 	};
 

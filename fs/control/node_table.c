@@ -12,10 +12,10 @@
 
 #include <sys/stat.h>
 
-#define DIR_  (S_IFDIR | 0500)
-#define READ  (S_IFREG | 0400)
-#define WRITE (S_IFREG | 0200)
-#define BOTH  (S_IFREG | 0600)
+#define FOLDER (S_IFDIR | 0500)
+#define READ   (S_IFREG | 0400)
+#define WRITE  (S_IFREG | 0200)
+#define BOTH   (S_IFREG | 0600)
 
 #define RULES(array) \
 	.rules = (array), .rule_count = sizeof(array) / sizeof((array)[0])
@@ -83,7 +83,7 @@ static const struct command_rule ctl_rules[] = {
 
 /* clang-format off */
 const struct node node_table[] = {
-	{.path = "", .mode = DIR_},
+	{.path = "", .mode = FOLDER},
 
 	/* ---- how it is ---- */
 	{.path = "README", .mode = READ, .render = show_readme,
@@ -122,39 +122,39 @@ const struct node node_table[] = {
 	 .help = "files open for writing: path, pid, bytes, state"},
 
 	/* ---- databases ---- */
-	{.path = "conn", .mode = DIR_, .help = "database connections"},
+	{.path = "conn", .mode = FOLDER, .help = "database connections"},
 	{.path = "conn/*", .mode = READ, .slow = true, .moving = true,
 	 .exists = conn_is_there, .render = show_conn,
 	 .help = "whether [mysql.NAME] works (default: [mysql] and DB_*), and "
 		 "what is there"},
 	/* ---- objects ---- */
-	{.path = "head", .mode = DIR_, .help = "of each bucket"},
-	{.path = "head/*", .mode = DIR_, .exists = bucket_is_there,
+	{.path = "head", .mode = FOLDER, .help = "of each bucket"},
+	{.path = "head/*", .mode = FOLDER, .exists = bucket_is_there,
 	 .list = list_buckets},
 	{.path = "head/*/**", .mode = READ, .slow = true, .moving = true,
 	 .exists = bucket_is_there, .render = show_head,
 	 .help = "BUCKET/KEY: the object's metadata as JSON"},
-	{.path = "sum", .mode = DIR_, .help = "sha256, md5, crc32c, crc64nvme"},
-	{.path = "sum/*", .mode = DIR_, .exists = sum_is_there,
+	{.path = "sum", .mode = FOLDER, .help = "sha256, md5, crc32c, crc64nvme"},
+	{.path = "sum/*", .mode = FOLDER, .exists = sum_is_there,
 	 .list = list_sums},
-	{.path = "sum/*/*", .mode = DIR_, .exists = sum_is_there,
+	{.path = "sum/*/*", .mode = FOLDER, .exists = sum_is_there,
 	 .list = list_buckets},
 	{.path = "sum/*/*/**", .mode = READ, .slow = true, .moving = true,
 	 .exists = sum_is_there, .render = show_sum,
 	 .help = "ALGORITHM/BUCKET/KEY: HEX and the name, for sha256sum -c"},
-	{.path = "presign", .mode = DIR_,
+	{.path = "presign", .mode = FOLDER,
 	 .help = "URLs that let their bearer in; KEY with its slashes or as "
 		 "one component with them as %2F"},
 	{.path = "presign/new", .mode = BOTH, .slow = true,
 	 .command = do_presign, RULES(presign_rules),
 	 .help = "the URL is read back on the same descriptor"},
-	{.path = "presign/get", .mode = DIR_},
-	{.path = "presign/put", .mode = DIR_},
-	{.path = "presign/get/*", .mode = DIR_, .exists = ttl_is_right},
-	{.path = "presign/put/*", .mode = DIR_, .exists = ttl_is_right},
-	{.path = "presign/get/*/*", .mode = DIR_, .exists = ttl_is_right,
+	{.path = "presign/get", .mode = FOLDER},
+	{.path = "presign/put", .mode = FOLDER},
+	{.path = "presign/get/*", .mode = FOLDER, .exists = ttl_is_right},
+	{.path = "presign/put/*", .mode = FOLDER, .exists = ttl_is_right},
+	{.path = "presign/get/*/*", .mode = FOLDER, .exists = ttl_is_right,
 	 .list = list_buckets},
-	{.path = "presign/put/*/*", .mode = DIR_, .exists = ttl_is_right,
+	{.path = "presign/put/*/*", .mode = FOLDER, .exists = ttl_is_right,
 	 .list = list_buckets},
 	{.path = "presign/get/*/*/**", .mode = READ, .slow = true,
 	 .moving = true, .exists = ttl_is_right, .render = show_url,
@@ -163,7 +163,7 @@ const struct node node_table[] = {
 	 .moving = true, .exists = ttl_is_right, .render = show_url,
 	 .help = "TTL/BUCKET/KEY: a URL to write it"},
 
-	{.path = "mpu", .mode = DIR_,
+	{.path = "mpu", .mode = FOLDER,
 	 .help = "multipart uploads that are open at the store"},
 	{.path = "mpu/abort", .mode = BOTH, .slow = true,
 	 .command = do_mpu_abort, RULES(abort_rules),
@@ -186,10 +186,10 @@ const struct node node_table[] = {
 	{.path = "dryrun", .mode = BOTH, .slow = true, .command = do_dryrun,
 	 .help = "COMMAND key=value...: what such a job would do; replies "
 		 "with its counts"},
-	{.path = "jobs", .mode = DIR_, .help = "all jobs"},
+	{.path = "jobs", .mode = FOLDER, .help = "all jobs"},
 	{.path = "jobs/index.jsonl", .mode = READ, .render = show_jobs,
 	 .help = "one line each"},
-	{.path = "jobs/*", .mode = DIR_, .moving = true,
+	{.path = "jobs/*", .mode = FOLDER, .moving = true,
 	 .exists = job_is_there, .list = list_jobs,
 	 .help = "a job, by its id"},
 	{.path = "jobs/*/spec.json", .mode = READ, .moving = true,

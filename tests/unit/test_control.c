@@ -286,7 +286,9 @@ static void a_failure_of_data_is_told_too(void **state)
 
 	(void)state;
 	begin(&w);
-	(void)err_set(&err, -EIO, "PUT of \"k\" failed (HTTP 500, request abc-1, 2 attempts)");
+	(void)err_set(
+		&err, -EIO,
+		"PUT of \"k\" failed (HTTP 500, request abc-1, 2 attempts)");
 	control_note_failure(w.control, &who, -EIO, &err);
 	contents(&w, ".porter|health");
 	assert_memory_equal(text, "failing\n", 8);
