@@ -8,6 +8,7 @@
 #include "base/lock.h"
 #include "base/str.h"
 #include "dumper/source.h"
+#include "load_index.h"
 #include "s3/store.h"
 
 #include <errno.h>
@@ -17,6 +18,7 @@
 
 #define PIECE_DEFAULT ((size_t)8 << 20) /* bytes */
 #define AHEAD_DEFAULT 3
+#define INDEX_MAX     ((uint64_t)256 << 20) /* bytes; larger ones are not read */
 
 struct piece {
 	struct store_source *owner;
@@ -32,7 +34,10 @@ struct store_source {
 	struct object_store *store;
 	char *key;                 /* owned */
 	char etag[STORE_ETAG_MAX]; /* of the version being read */
-	uint64_t next;             /* offset of the next GET */
+	struct load_span *spans;   /* owned; what is read, in order */
+	size_t span_count;
+	size_t span;   /* of the next GET, */
+	uint64_t next; /* and how much of it was asked for */
 	size_t piece_size;
 	unsigned ahead;
 	unsigned first;  /* index of the piece that is read */
@@ -61,26 +66,33 @@ static void piece_done(struct store_req *req)
 /* Ask for what comes next, if there is any. */
 static void piece_send(struct store_source *s, struct piece *p)
 {
-	uint64_t left = s->source.size - s->next;
+	const struct load_span *span = &s->spans[s->span];
+
+	p->sent = s->span < s->span_count;
+	p->taken = 0;
+	if (!p->sent)
+		return;
+
+	uint64_t left = span->length - s->next;
 	size_t len = left < s->piece_size ? (size_t)left : s->piece_size;
 
-	p->sent = len > 0;
-	p->taken = 0;
-	if (len == 0)
-		return;
 	p->done = false;
 	p->room.len = len;
 	p->req = (struct store_req){
 		.verb = STORE_GET,
 		.key = s->key,
 		.if_match = s->etag[0] ? s->etag : NULL,
-		.get = {.offset = s->next,
+		.get = {.offset = span->offset + s->next,
 	                .length = len,
 	                .into = {.slices = &p->room, .count = 1}},
 		.done = piece_done,
 		.owner = p,
 	};
 	s->next += len;
+	if (s->next == span->length) {
+		s->span++;
+		s->next = 0;
+	}
 	store_submit(s->store, &p->req);
 }
 
@@ -164,6 +176,7 @@ static void source_destroy(struct load_source *source)
 	}
 	(void)pthread_cond_destroy(&s->arrived);
 	(void)pthread_mutex_destroy(&s->lock);
+	free(s->spans);
 	free(s->pieces);
 	free(s->buffer);
 	free(s->key);
@@ -188,6 +201,74 @@ static int source_head(struct store_source *s, struct err *reterr)
 	(void)str_copy(s->etag, sizeof(s->etag), req.info.etag);
 	(void)snprintf(s->source.version, sizeof(s->source.version),
 	               "%s %" PRIu64, s->etag, s->source.size);
+	return 0;
+}
+
+/* The whole object. */
+static int take_all(struct store_source *s)
+{
+	s->spans = calloc(1, sizeof(*s->spans));
+	if (!s->spans)
+		return -ENOMEM;
+	s->spans[0].length = s->source.size;
+	s->span_count = s->source.size > 0;
+	return 0;
+}
+
+/* The text of KEY.idx, owned by the caller; NULL: there is none to use. */
+static uint8_t *read_index(struct store_source *s, size_t *ret_len)
+{
+	cleanup(freep) char *key = str_printf("%s.idx", s->key);
+	struct store_req head = {.verb = STORE_HEAD, .key = key};
+
+	if (!key || store_call(s->store, &head) < 0 || head.info.size == 0 ||
+	    head.info.size > INDEX_MAX)
+		return NULL;
+
+	cleanup(freep) uint8_t *text = malloc(head.info.size);
+	struct slice room = {.data = text, .len = head.info.size};
+	struct store_req get = {
+		.verb = STORE_GET,
+		.key = key,
+		.get = {.length = room.len,
+	                .into = {.slices = &room, .count = 1}},
+	};
+
+	if (!text || store_call(s->store, &get) < 0 ||
+	    get.get.received != room.len)
+		return NULL;
+	*ret_len = room.len;
+	return take(&text);
+}
+
+/*
+ * What the tables need, by the index; all of it without one that fits.  The
+ * version tells the selection: statements are counted in what is read.
+ */
+static int take_tables(struct store_source *s, const char *tables)
+{
+	cleanup(filter_freep) struct filter *filter = NULL;
+	size_t len = 0;
+	cleanup(freep) uint8_t *text = read_index(s, &len);
+	uint64_t sum = 0;
+
+	if (!text)
+		return take_all(s);
+	if (filter_new(tables, &filter) < 0)
+		return -ENOMEM;
+
+	int r = load_index_select((const char *)text, len, s->source.size,
+	                          filter, &s->spans, &s->span_count);
+
+	if (r < 0)
+		return r == -EBADMSG ? take_all(s) : r;
+	for (size_t i = 0; i < s->span_count; i++)
+		sum += s->spans[i].length;
+
+	size_t used = strlen(s->source.version);
+
+	(void)snprintf(s->source.version + used,
+	               sizeof(s->source.version) - used, " %" PRIu64, sum);
 	return 0;
 }
 
@@ -216,6 +297,9 @@ int load_source_store(const struct load_store_config *config,
 
 	if (r < 0)
 		return r;
+	r = config->tables ? take_tables(s, config->tables) : take_all(s);
+	if (r < 0)
+		return err_set(reterr, r, "out of memory");
 	for (unsigned i = 0; i < s->ahead; i++) {
 		struct piece *p = &s->pieces[i];
 

@@ -270,6 +270,7 @@ static int open_source(struct import *im, struct err *reterr)
 		return r;
 	config.store = tool_bucket_store(im->bucket);
 	config.key = tool_bucket_key(im->bucket);
+	config.tables = im->config.tables;
 	return load_source_store(&config, &im->source, reterr);
 }
 

@@ -265,8 +265,10 @@ static int load_object(struct import *im, struct load_report *ret,
                        struct err *reterr)
 {
 	cleanup(load_source_freep) struct load_source *source = NULL;
-	const struct load_store_config config = {
-		.store = im->place.bucket.store, .key = im->place.key};
+	const struct load_store_config config = {.store =
+	                                                 im->place.bucket.store,
+	                                         .key = im->place.key,
+	                                         .tables = im->config.tables};
 	int r = load_source_store(&config, &source, reterr);
 
 	if (r < 0)

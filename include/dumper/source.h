@@ -62,6 +62,12 @@ struct load_store_config {
 	const char *key;            /* copied */
 	size_t piece;               /* bytes of one GET; 0 = 8 MiB */
 	unsigned ahead;             /* GETs in flight; 0 = 3 */
+
+	/*
+	 * Patterns of tables (filter.h), or NULL: with an index of this very
+	 * object beside it (KEY.idx, SPEC.md) only what these need is read.
+	 */
+	const char *tables;
 };
 
 /*

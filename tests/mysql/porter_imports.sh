@@ -10,7 +10,8 @@ PORTERFS=none
 
 ask() { mariadb --defaults-file="$TEST_MYSQL_A/client.cnf" -N -e "$1"; }
 ask "CREATE OR REPLACE DATABASE pi_src; USE pi_src; CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(200));
-INSERT INTO t SELECT seq, REPEAT('x', 150) FROM mysql.seq_1_to_60000; DROP DATABASE IF EXISTS pi"
+INSERT INTO t SELECT seq, REPEAT('x', 150) FROM mysql.seq_1_to_60000;
+CREATE TABLE u (id INT PRIMARY KEY); INSERT INTO u VALUES (1), (2), (3); DROP DATABASE IF EXISTS pi"
 open_store
 {
 	porter_env
@@ -33,10 +34,14 @@ porter export out=primary/a/b.sql.zst
 is "$STATUS" 0 "an export"
 porter import from=primary/a/b.sql.zst db=pi
 is "$STATUS $(sum pi)" "0 $want" "from a bucket, into another database"
-like "$(cat "$T/said")" '60000 rows, 0 failed' "it says what"
+like "$(cat "$T/said")" '60003 rows, 0 failed' "it says what"
 ask 'DROP DATABASE pi'
 porter import s3://b-primary/a/b.sql.zst --db=pi --quiet
 is "$STATUS $(sum pi) $(cat "$T/said")" "0 $want " "the classic form, by the bucket's name, quiet"
+ask 'DROP DATABASE pi'
+porter import from=primary/a/b.sql.zst db=pi tables=u
+is "$STATUS $(ask 'SHOW TABLES FROM pi') $(ask 'SELECT COUNT(*) FROM pi.u')" "0 u 3" "one table of it, by its index"
+like "$(cat "$T/said")" ' 3 rows, 0 failed' "and nothing else was read"
 porter export "out=$T/file.sql" quiet
 ask 'DROP DATABASE pi'
 porter import "$T/file.sql" db=pi threads=2
