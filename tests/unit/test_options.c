@@ -225,9 +225,9 @@ static void wrong_configurations_are_not(void **state)
 	parse_bad("porterfs -c a.conf /a", -ERANGE, false,
 	          "a.conf:2: part_size: '1M' is too small, it must be at least "
 	          "5M");
-	parse_bad("porterfs -o part_size=1G /a", -EINVAL, false,
+	parse_bad("porterfs -o part_size=1G,staging_max=1G /a", -EINVAL, false,
 	          "default: memory_limit: '256M' is too small for a part_size "
-	          "of 1G, it must be at least 4G");
+	          "of 1G, it must be at least 4G, or staging_max 2G");
 }
 
 /* ---- files ---- */
