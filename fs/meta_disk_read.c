@@ -39,21 +39,15 @@ static int ask_range(struct meta_disk *disk, struct kv_txn *txn,
 	if (r == 0) {
 		ret->known = true;
 		ret->asked_ms = range.bounds.asked_ms;
-		while ((r = meta_range_next(&range, &ret->line)) > 0) {
-			int order =
-				meta_compare(slice_of(ret->line.name), wanted);
-
-			if (order < 0)
-				continue;
-			ret->there = order == 0;
-			return 0;
-		}
+		r = meta_range_find(&range, wanted, &ret->line);
+		ret->there = r > 0;
+		ret->line.name = ""; /* stood in the range */
 	}
 	if (r == -EUCLEAN) {
 		disk_damage(disk);
 		ret->known = false;
 	}
-	return r == -ENOENT || r == -EUCLEAN ? 0 : r;
+	return r > 0 || r == -ENOENT || r == -EUCLEAN ? 0 : r;
 }
 
 /* A file's attributes as a listing tells them. */

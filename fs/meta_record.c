@@ -479,35 +479,92 @@ int meta_range_open(const struct meta_key *key, struct slice data,
 	return r.bad ? -EUCLEAN : 0;
 }
 
-int meta_range_next(struct meta_range *range, struct meta_line *ret)
+/* The name of the next line, into range->name; 0 or -EUCLEAN. */
+static int read_name(struct meta_range *range, struct reader *r)
 {
-	struct reader r = {range->at, range->end, false};
-	const uint8_t *rest;
-	uint64_t shared;
-	uint64_t len;
+	uint64_t shared = get_number(r);
+	uint64_t len = get_number(r);
+	const uint8_t *rest = get_bytes(r, len);
 
-	if (range->left == 0)
-		return range->at == range->end ? 0 : -EUCLEAN;
-	range->left--;
-	shared = get_number(&r);
-	len = get_number(&r);
-	rest = get_bytes(&r, len);
-	if (r.bad || shared > range->name_len || len > STORE_KEY_MAX - shared ||
-	    shared + len == 0)
+	if (r->bad || shared > range->name_len ||
+	    len > STORE_KEY_MAX - shared || shared + len == 0)
 		return -EUCLEAN;
 	memcpy(range->name + shared, rest, len);
 	range->name_len = shared + len;
 	range->name[range->name_len] = 0;
+	return 0;
+}
+
+/* What stands behind the name. */
+static void read_facts(const struct meta_range *range, struct reader *r,
+                       struct meta_line *ret)
+{
 	*ret = (struct meta_line){
 		.name = range->name,
 		.len = range->name_len,
 		.is_dir = range->name[range->name_len - 1] == '/',
 	};
-	if (!ret->is_dir) {
-		ret->size = get_number(&r);
-		ret->modified = get_time(&r);
-		get_etag(&r, ret->etag);
-	}
+	if (ret->is_dir)
+		return;
+	ret->size = get_number(r);
+	ret->modified = get_time(r);
+	get_etag(r, ret->etag);
+}
+
+/* The same, of a line that nobody wants. */
+static void skip_facts(const struct meta_range *range, struct reader *r)
+{
+	uint8_t form;
+
+	if (range->name[range->name_len - 1] == '/')
+		return;
+	(void)get_number(r);
+	(void)get_time(r);
+	form = get_byte(r);
+	if (form == ETAG_MD5 || form == ETAG_MD5_PARTS)
+		(void)get_bytes(r, MD5_SIZE);
+	if (form == ETAG_MD5_PARTS)
+		(void)get_number(r);
+	if (form == ETAG_TEXT)
+		(void)get_bytes(r, get_number(r));
+}
+
+int meta_range_next(struct meta_range *range, struct meta_line *ret)
+{
+	struct reader r = {range->at, range->end, false};
+	int status;
+
+	if (range->left == 0)
+		return range->at == range->end ? 0 : -EUCLEAN;
+	range->left--;
+	status = read_name(range, &r);
+	if (status < 0)
+		return status;
+	read_facts(range, &r, ret);
 	range->at = r.at;
 	return r.bad ? -EUCLEAN : 1;
+}
+
+int meta_range_find(struct meta_range *range, struct slice name,
+                    struct meta_line *ret)
+{
+	struct reader r = {range->at, range->end, false};
+	int order = -1;
+
+	while (range->left > 0 && order < 0) {
+		int status = read_name(range, &r);
+
+		if (status < 0)
+			return status;
+		range->left--;
+		order = meta_compare((struct slice){(uint8_t *)range->name,
+		                                    range->name_len},
+		                     name);
+		if (order == 0)
+			read_facts(range, &r, ret);
+		else
+			skip_facts(range, &r);
+	}
+	range->at = r.at;
+	return r.bad ? -EUCLEAN : order == 0;
 }

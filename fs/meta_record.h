@@ -95,6 +95,12 @@ int meta_range_open(const struct meta_key *key, struct slice data,
 /* 1 and a line whose name is valid until the next one; 0: end; -EUCLEAN. */
 int meta_range_next(struct meta_range *range, struct meta_line *ret);
 
+/*
+ * Read on to the line of that name: 1 and the line, 0: there is none, -EUCLEAN.
+ */
+int meta_range_find(struct meta_range *range, struct slice name,
+                    struct meta_line *ret);
+
 /* Byte order of two keys. */
 int meta_compare(struct slice a, struct slice b);
 

@@ -232,6 +232,32 @@ static void a_range_comes_back_line_by_line(void **state)
 	}
 }
 
+static void a_line_is_found_by_its_name(void **state)
+{
+	static const char *const names[] = {"a", "ab/", "b%", "b%c"};
+	static const char *const others[] = {"", "A", "ab", "ab0", "b%b", "z"};
+	struct str data = make_range(false);
+	struct meta_range range;
+	struct meta_line line;
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(meta_range_open(&key, slice_of(&data), &range),
+		                 0);
+		assert_int_equal(meta_range_find(&range, text(names[i]), &line),
+		                 1);
+		assert_string_equal(line.name, names[i]);
+		assert_string_equal(line.etag, i == 1 ? "" : "\"e\"");
+	}
+	for (size_t i = 0; i < 6; i++) {
+		assert_int_equal(meta_range_open(&key, slice_of(&data), &range),
+		                 0);
+		assert_int_equal(
+			meta_range_find(&range, text(others[i]), &line), 0);
+	}
+	str_release(&data);
+}
+
 static void no_flipped_bit_of_a_range_goes_unseen(void **state)
 {
 	struct str data = make_range(false);
@@ -260,6 +286,7 @@ int main(void)
 		cmocka_unit_test(a_record_under_another_key_is_none),
 		cmocka_unit_test(no_flipped_bit_and_no_cut_goes_unseen),
 		cmocka_unit_test(a_range_comes_back_line_by_line),
+		cmocka_unit_test(a_line_is_found_by_its_name),
 		cmocka_unit_test(no_flipped_bit_of_a_range_goes_unseen),
 	};
 
