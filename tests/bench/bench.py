@@ -163,7 +163,7 @@ class Mount:
             env |= {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
             return ["rclone", "mount", f":s3:{self.server.bucket}", str(self.mountpoint),
                     "--s3-provider=Ceph", "--s3-env-auth", f"--s3-endpoint={self.endpoint}",
-                    "--config=/dev/null", f"--cache-dir={self.work}/rclone"], env
+                    "--config=/dev/null", "--use-server-modtime", f"--cache-dir={self.work}/rclone"], env
         passwd = self.work / "passwd"
         passwd.write_text(f"{key}:{secret}")
         passwd.chmod(0o600)

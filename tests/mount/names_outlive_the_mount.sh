@@ -41,6 +41,7 @@ umount_porterfs
 
 mount_s3
 costs "a walk through what we made, after a remount: a LIST per new directory" "3 LIST" ls -lR "$p"
+sleep 1
 costs "a name that is not there" "" sh -c "! ls '$p/d/a/nothing' 2>/dev/null"
 costs "find by name" "" find "$p" -name 'f1*'
 costs "readlink" "" readlink "$p/d/b/link"
@@ -49,7 +50,7 @@ is "$(stat -c %a "$p/d/a/f3")" 640 "a mode"
 is "$(stat -c %Y "$p/d/a/f4")" 1580608922 "a time"
 echo more >"$p/d/a/new"
 rm "$p/d/a/f7"
-sleep 0.3 # the cache writes own changes a little later
+sleep 1 # the cache writes a little later
 costs "ls after own changes" "" ls "$p/d/a"
 umount_porterfs
 mount_s3
@@ -61,7 +62,7 @@ umount_porterfs
 mv "$T/cache" "$T/cache1"
 mount_s3
 costs "ls, find and globbing: a LIST per directory, a HEAD of its own object" "3 HEAD, 4 LIST" \
-	sh -c "ls -R '$p'; sleep 0.2; find '$p' -name 'f*'; echo '$p'/*/*/f*"
+	sh -c "ls -R '$p'; sleep 1; find '$p' -name 'f*'; echo '$p'/*/*/f*"
 rm "$p/d/a/new"
 cp -p "$T/tree/d/a/f7" "$p/d/a/f7"
 touch -r "$T/tree/d/a" "$p/d/a"
