@@ -182,6 +182,7 @@ struct sum {
 	uint64_t crc64;
 };
 
+/* The directories of sum/. */
 static const char *const algorithms[] = {"sha256", "md5", "crc32c",
                                          "crc64nvme"};
 #define ALGORITHMS (sizeof(algorithms) / sizeof(algorithms[0]))
