@@ -6,8 +6,9 @@
 # shellcheck source=../mount/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../mount/lib.sh"
 
-# bash tells of each daemon that was killed
+# bash tells of each daemon that was killed: only shown when something failed
 exec 2>>"$T/stderr"
+trap 'status=$?; set +e; [ "$status" -eq 0 ] || tail -20 "$T/stderr"; (exit "$status"); finish' EXIT
 
 WORK="$(dirname "${BASH_SOURCE[0]}")/work.py"
 

@@ -57,7 +57,8 @@ static bool compare(const struct act *act, const struct fs_attr *attr,
                     const struct ref_view *view)
 {
 	const struct shown shown = shown_of(view);
-	bool listed = act->world->config & CONFIG_LIST || shown.unsure;
+	bool listed =
+		act->world->config & (CONFIG_LIST | CONFIG_TWO) || shown.unsure;
 	const char *key = paths[act->op->path].key;
 
 	if ((attr->mode & S_IFMT) != shown.type)
@@ -227,8 +228,11 @@ static uint32_t xattr_of(const struct act *act, const struct ref_view *view)
 }
 
 /* Whether it is not known what metadata there are. */
-static bool is_unsure(const struct ref_view *view)
+static bool is_unsure(const struct act *act, const struct ref_view *view)
 {
+	/* The same ETag in the same second is the same, with its metadata. */
+	if (act->world->config & CONFIG_TWO)
+		return true;
 	if (view->file)
 		return view->file->unsure;
 	return view->version && view->version->unsure;
@@ -251,7 +255,7 @@ static bool change(const struct act *act, struct stamp *stamp)
 	if (view.file && (view.file->failed || view.file->suspect))
 		return act_idle(act);
 	expected = act_expect_walk(act, path);
-	if (is_unsure(&view) && !stamp->set && !stamp->xattr.value)
+	if (is_unsure(act, &view) && !stamp->set && !stamp->xattr.value)
 		return act_idle(act);
 	if (expected == 0 && !stamp->set && !stamp->xattr.value &&
 	    xattr_of(act, &view) == 0)
@@ -329,7 +333,7 @@ bool act_getxattr(const struct act *act)
 	act_see(act, path);
 	view = ref_view(&act->world->ref, act->mount->ref, path);
 	if (view.kind == REF_LINK || view.kind == REF_DIR ||
-	    act->world->config & CONFIG_LIST || is_unsure(&view) ||
+	    act->world->config & CONFIG_LIST || is_unsure(act, &view) ||
 	    (view.file && (view.file->failed || view.file->suspect)))
 		return act_idle(act);
 	expected = act_expect_walk(act, path);

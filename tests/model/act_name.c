@@ -274,6 +274,10 @@ bool act_rename(const struct act *act)
 	act_see(act, op->other);
 	from = ref_view(ref, act->mount->ref, op->path);
 	to = ref_view(ref, act->mount->ref, op->other);
+	/* Rewritten here, and changed by somebody else. */
+	if (from.file && from.file->dirty && !from.file->created &&
+	    !ref_same(from.file->base, ref->store[op->path]))
+		return act_idle(act);
 	if (to.kind == REF_NONE && ref_hides(act->mount->ref, op->other))
 		return act_idle(act);
 	if (from.kind == REF_DIR ||
@@ -447,6 +451,8 @@ bool act_symlink(const struct act *act)
 
 	if (act->world->config & CONFIG_LIST)
 		return act_idle(act); /* they look like files */
+	if (act->world->armed && act->mount->ref->hidden[path])
+		return act_idle(act); /* half of it is nowhere promised */
 	act_see(act, path);
 	expected = expect_make(act);
 	if (expected == 0 && ref_hides(act->mount->ref, path))

@@ -151,7 +151,7 @@ static int new_fs(struct mount *mount)
 		.identity = "model/b",
 		.attrs = world->config & CONFIG_LIST ? FS_ATTRS_LIST
 	                                             : FS_ATTRS_HEAD,
-		.cache_ttl_ms = world->config & CONFIG_TWO ? 0 : 3600000,
+		.cache_ttl_ms = world->config & CONFIG_TWO ? 0 : UNSEEN_MS - 1,
 	};
 	const struct fs_config config = {
 		.buckets = &bucket,
@@ -391,7 +391,7 @@ static bool headers_match(const struct world *world,
 	char text[32];
 
 	/* With attrs = list who overwrites knows no more of them. */
-	if (world->config & CONFIG_LIST || version->unsure)
+	if (world->config & (CONFIG_LIST | CONFIG_TWO) || version->unsure)
 		return true;
 	if (version->mode != UINT32_MAX) {
 		(void)snprintf(text, sizeof(text), "%u",
