@@ -39,12 +39,17 @@ static void commit_go(struct commit *commit);
 
 /* ---- the end ---- */
 
-/* Move the content on; *ret is to be dropped. */
-static void move_on_locked(struct content *content,
+/*
+ * Move the content on; *ret is to be dropped.  An edit that was noted is tried
+ * again by the next start, unless its guard has spoken.
+ */
+static void move_on_locked(struct content *content, bool guarded,
                            const struct upload_finish *finish,
                            struct content_rest *ret)
 {
 	if (!finish->published) {
+		if (content->draft && !guarded)
+			draft_keep_note(content->draft);
 		ret->draft = take(&content->draft);
 		ret->up = content_latch_locked(content, finish->status,
 		                               &finish->err);
@@ -101,7 +106,8 @@ static void commit_end(struct commit *commit)
 		lost = log_loss(content, &commit->finish);
 	{
 		WITH_LOCK(&content->lock);
-		move_on_locked(content, &commit->finish, &rest);
+		move_on_locked(content, commit->guarded, &commit->finish,
+		               &rest);
 	}
 	if (commit->guarded)
 		content_keep_upload(content, take(&rest.up),

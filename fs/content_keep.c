@@ -33,6 +33,7 @@ static void keep_fail(struct keep *keep, const char *story)
 {
 	struct inode *inode = keep->content->inode;
 
+	draft_keep_note(keep->draft);
 	{
 		WITH_LOCK(&inode->lock);
 		log_error("'%s' was not published (%s), and its changed bytes "

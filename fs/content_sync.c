@@ -4,6 +4,7 @@
  * part), of a draft on this machine's disk, in state_dir.
  */
 #include "content_state.h"
+#include "draft_note.h"
 
 struct sync_op {
 	struct fs_call *slot;
@@ -12,6 +13,7 @@ struct sync_op {
 	struct upload_sync sync;
 	struct draft *draft; /* shares */
 	struct draft_step step;
+	struct journal_put put; /* what the draft's fsync waits for */
 };
 
 /* Answer and free. */
@@ -43,6 +45,19 @@ static void sync_done(struct upload_sync *sync)
 	sync_end(op, sync->status, &sync->err);
 }
 
+/* done() of the record: bytes and map are on disk. */
+static void sync_noted(struct journal_put *put)
+{
+	struct sync_op *op = container_of(put, struct sync_op, put);
+	struct err err = {0};
+
+	if (put->status < 0)
+		(void)err_set(&err, put->status,
+		              "the journal in state_dir cannot be written: %s",
+		              err_name(put->status));
+	sync_end(op, put->status, &err);
+}
+
 /* run() of a draft's step. */
 static void sync_step(struct draft_step *step)
 {
@@ -50,7 +65,11 @@ static void sync_step(struct draft_step *step)
 	struct err err = {0};
 	int r = draft_sync(op->draft, &err);
 
-	sync_end(op, r, &err);
+	op->put.done = sync_noted;
+	if (r == 0)
+		r = draft_note_put(op->content, op->draft, &op->put, &err);
+	if (r != 0) /* else sync_noted() has op */
+		sync_end(op, r < 0 ? r : 0, &err);
 }
 
 enum sync {

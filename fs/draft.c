@@ -8,6 +8,7 @@
 #include "draft.h"
 
 #include "base/lock.h"
+#include "draft_note.h"
 #include "staging.h"
 
 #include <assert.h>
@@ -30,8 +31,10 @@ struct draft {
 	unsigned source_count;   /* lock: at least 1 */
 	struct staging *file; /* made by a step before the map has dirty ranges,
 	                          stays till the end */
-	struct list steps;    /* lock */
-	bool running;         /* lock: the task is under way */
+	struct draft_note *note; /* lock; NULL = not in the journal */
+	bool keep;               /* lock: the note outlives it */
+	struct list steps;       /* lock */
+	bool running;            /* lock: the task is under way */
 	struct task task;
 };
 
@@ -42,6 +45,7 @@ void drafts_init(struct drafts *all)
 	(void)pthread_mutex_init(&all->lock, NULL);
 	(void)pthread_cond_init(&all->none, NULL);
 	all->count = 0;
+	atomic_init(&all->keep, false);
 }
 
 void drafts_release(struct drafts *all)
@@ -133,11 +137,71 @@ void draft_unref(struct draft *draft)
 	for (unsigned i = 0; i < draft->source_count; i++)
 		drop_source(draft->sources[i]);
 	free(draft->sources);
+	draft_note_end(draft->note, draft->keep || atomic_load(&all->keep));
 	staging_free(draft->file);
 	extents_release(&draft->map);
 	(void)pthread_mutex_destroy(&draft->lock);
 	free(draft);
 	count_out(all);
+}
+
+int draft_restore(struct draft *draft, struct staging *file,
+                  struct extents *map, struct stored *const *sources,
+                  unsigned count)
+{
+	struct stored **copy = calloc(count, sizeof(*copy));
+
+	if (!copy)
+		return -ENOMEM;
+	free(draft->sources);
+	extents_release(&draft->map);
+	for (unsigned i = 0; i < count; i++) {
+		copy[i] = sources[i] ? stored_ref(sources[i]) : NULL;
+		if (copy[i])
+			stored_begin(copy[i]);
+	}
+	draft->sources = copy;
+	draft->source_count = count;
+	draft->map = *map;
+	draft->file = file;
+	extents_init(map);
+	return 0;
+}
+
+/* ---- the journal ---- */
+
+void draft_set_note(struct draft *draft, struct draft_note *note)
+{
+	WITH_LOCK(&draft->lock);
+	draft->note = note;
+}
+
+struct draft_note *draft_get_note(struct draft *draft)
+{
+	WITH_LOCK(&draft->lock);
+	return draft->note;
+}
+
+void draft_keep_note(struct draft *draft)
+{
+	WITH_LOCK(&draft->lock);
+	draft->keep = true;
+}
+
+int draft_sources(struct draft *draft, struct stored ***ret,
+                  unsigned *ret_count)
+{
+	WITH_LOCK(&draft->lock);
+	struct stored **copy = calloc(draft->source_count, sizeof(*copy));
+
+	if (!copy)
+		return -ENOMEM;
+	for (unsigned i = 0; i < draft->source_count; i++)
+		if (draft->sources[i])
+			copy[i] = stored_ref(draft->sources[i]);
+	*ret = copy;
+	*ret_count = draft->source_count;
+	return 0;
 }
 
 /* ---- steps ---- */

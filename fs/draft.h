@@ -30,12 +30,15 @@
 #include <stdint.h>
 
 struct draft;
+struct draft_note;
 struct staging;
 struct staging_room;
 struct stored;
 
 /* The drafts of a mount, so that its end can wait for them. */
 struct drafts {
+	atomic_bool keep; /* what is noted outlives its draft: it is given up
+	                     by the end of the mount, not by anybody */
 	pthread_mutex_t lock;
 	pthread_cond_t none;
 	unsigned count; /* lock */
@@ -50,6 +53,15 @@ struct draft_config {
 	struct staging_room *room; /* borrowed: where its file is */
 	struct stored *stored; /* shares: what it begins as; NULL = nothing */
 };
+
+/*
+ * What an earlier run noted: file has the dirty ranges of map, sources are those
+ * of its clean ones; count >= 1.  Takes file and map, shares the sources.  A
+ * draft that was just made.  0 or -ENOMEM (then nothing was taken).
+ */
+int draft_restore(struct draft *draft, struct staging *file,
+                  struct extents *map, struct stored *const *sources,
+                  unsigned count);
 
 /* A draft with one reference; it makes no file before it needs one. Or NULL. */
 struct draft *draft_new(const struct draft_config *config);
@@ -103,7 +115,23 @@ int draft_pread(struct draft *draft, uint64_t offset, void *dst, size_t len);
 /* The file, for whoever gives it a name; NULL: nothing was written. */
 struct staging *draft_staging(struct draft *draft);
 
+/* What the journal knows of it (draft_note.h); takes note. */
+void draft_set_note(struct draft *draft, struct draft_note *note);
+
 /* ---- any thread ---- */
+
+/* Borrowed, or NULL: it was never made durable. */
+struct draft_note *draft_get_note(struct draft *draft);
+
+/* What is noted outlives the draft, for the next start to finish. */
+void draft_keep_note(struct draft *draft);
+
+/*
+ * All stored objects by number, each shared or NULL, in a fresh array: unref
+ * them, free it.  0 or -ENOMEM.
+ */
+int draft_sources(struct draft *draft, struct stored ***ret,
+                  unsigned *ret_count);
 
 /* Bytes of the file. */
 uint64_t draft_size(struct draft *draft);

@@ -16,6 +16,7 @@
 #include "core.h"
 #include "fs/journal.h"
 #include "fs/recover.h"
+#include "recover_draft.h"
 #include "recover_upload.h"
 
 #include <string.h>
@@ -119,6 +120,36 @@ static bool settle(struct recover *recover, struct found *one)
 	return r == 0;
 }
 
+/* The same of one edit. */
+static bool settle_draft(struct recover *recover, struct found *one)
+{
+	const struct slice value = {.data = one->value, .len = one->len};
+	struct draft_found *found = calloc(1, sizeof(*found));
+	struct bucket *bucket;
+	int r = found ? draft_record_read(value, found) : -ENOMEM;
+
+	if (r < 0) {
+		log_error("record %llu of an edit cannot be read: %s",
+		          (unsigned long long)one->id, err_name(r));
+		free(found);
+		return r != -ENOMEM;
+	}
+	bucket = bucket_of(recover->fs, found->record.identity);
+	if (!bucket) {
+		log_warning("an edit of '%s' is left as it is: no bucket here "
+		            "is '%s'",
+		            found->record.key, found->record.identity);
+	} else if (!bucket->store || recover->silent[bucket->number]) {
+		r = -EAGAIN;
+	} else {
+		r = recover_draft(bucket, one->id, &found->record);
+		recover->silent[bucket->number] = r < 0;
+	}
+	draft_found_release(found);
+	free(found);
+	return r == 0;
+}
+
 /* Whether the fs is about to go. */
 static bool stopped(struct recover *recover)
 {
@@ -126,18 +157,17 @@ static bool stopped(struct recover *recover)
 	return recover->stop;
 }
 
-/* All of them. False: something is left for another round. */
-static bool round_of(struct recover *recover)
+/* All of a kind. False: something is left for another round. */
+static bool settle_all(struct recover *recover, enum journal_kind kind,
+                       bool (*one_by_one)(struct recover *recover,
+                                          struct found *one))
 {
-	struct journal *journal = recover->fs->parts.journal;
 	struct list found;
 	bool all = true;
 	int r;
 
-	memset(recover->silent, 0,
-	       recover->fs->bucket_count * sizeof(*recover->silent));
 	list_init(&found);
-	r = journal_each(journal, JOURNAL_UPLOAD, collect, &found);
+	r = journal_each(recover->fs->parts.journal, kind, collect, &found);
 	if (r < 0)
 		log_error("the journal cannot be read: %s", strerror(-r));
 	list_for_each(node, &found) {
@@ -146,10 +176,22 @@ static bool round_of(struct recover *recover)
 		if (stopped(recover))
 			break;
 		if (one->id < recover->limit)
-			all = settle(recover, one) && all;
+			all = one_by_one(recover, one) && all;
 	}
 	forget(&found);
-	(void)journal_sync(journal);
+	return all;
+}
+
+/* Uploads first: one of them may be an edit's, and publish it. */
+static bool round_of(struct recover *recover)
+{
+	bool all;
+
+	memset(recover->silent, 0,
+	       recover->fs->bucket_count * sizeof(*recover->silent));
+	all = settle_all(recover, JOURNAL_UPLOAD, settle);
+	all = settle_all(recover, JOURNAL_DRAFT, settle_draft) && all;
+	(void)journal_sync(recover->fs->parts.journal);
 	return all;
 }
 
@@ -205,6 +247,7 @@ void fs_recover(struct fs *fs)
 	(void)pthread_mutex_init(&recover->lock, NULL);
 	(void)pthread_cond_init(&recover->idle, NULL);
 	fs->recover = recover;
+	recover_staging(fs);
 	round_end(recover, round_of(recover));
 }
 

@@ -321,3 +321,28 @@ int staging_link(struct staging *staging, const char *path)
 		return -errno;
 	return 0;
 }
+
+int staging_open(struct staging_room *room, const char *path,
+                 struct staging **ret)
+{
+	struct staging *staging = calloc(1, sizeof(*staging));
+	struct stat st;
+
+	if (!staging)
+		return -ENOMEM;
+
+	staging->room = room;
+	staging->fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (staging->fd < 0 || fstat(staging->fd, &st) < 0 ||
+	    !S_ISREG(st.st_mode)) {
+		int r = staging->fd < 0 ? -errno : -EUCLEAN;
+
+		if (staging->fd >= 0)
+			(void)close(staging->fd);
+		free(staging);
+		return r;
+	}
+	room_measure(staging);
+	*ret = staging;
+	return 0;
+}

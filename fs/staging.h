@@ -79,6 +79,10 @@ void staging_punch(struct staging *staging, uint64_t offset, uint64_t length);
 /* Everything written is on disk.  Blocks.  0 or negative errno. */
 int staging_sync(struct staging *staging);
 
+/* One that an earlier run gave a name; it keeps that. 0 or negative errno. */
+int staging_open(struct staging_room *room, const char *path,
+                 struct staging **ret);
+
 /*
  * Give it a name, which must not be taken; whoever gives it removes it.  0 or
  * negative errno (-EEXIST; -ENOENT: the file system made it so that it cannot
