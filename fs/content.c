@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "content_state.h"
-#include "draft_note.h"
 #include "guard.h"
 #include "key.h"
 
@@ -258,20 +257,6 @@ static void released(void *ctx)
 		fs_end(fs, 0);
 }
 
-/* An edit that was noted has one nonce, and is made again after a crash. */
-static void take_note(struct content *content, struct upload_config *config,
-                      char nonce[FS_NONCE_MAX])
-{
-	struct draft_note *note;
-
-	WITH_LOCK(&content->lock);
-	note = content->draft ? draft_get_note(content->draft) : NULL;
-	if (!note)
-		return;
-	(void)str_copy(nonce, FS_NONCE_MAX, draft_note_nonce(note));
-	config->remade = true;
-}
-
 struct upload *content_new_upload(struct content *content)
 {
 	struct fs *fs = content->all->fs;
@@ -292,7 +277,7 @@ struct upload *content_new_upload(struct content *content)
 	if (!owner)
 		return NULL;
 	fs_nonce(fs, nonce);
-	take_note(content, &config, nonce);
+	content_take_note(content, &config, nonce);
 	owner->content = content_ref(content);
 	if (content_guard_new(content, &owner->guard) < 0 ||
 	    upload_new(&config, &up) < 0) {

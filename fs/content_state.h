@@ -181,6 +181,18 @@ struct guard *content_guard(const struct upload *up);
 void content_guard_feed(struct upload *up, const struct slice *data);
 uint64_t content_guarded(const struct upload *up);
 
+/* content_note.c */
+/*
+ * In a draft's step, after draft_sync(): name its file and put its record; put
+ * is the caller's until done().  Returns 0 (done() comes), 1 (nothing is to be
+ * waited for), or negative errno with a story.
+ */
+int content_note_draft(struct content *content, struct draft *draft,
+                       struct journal_put *put, struct err *reterr);
+/* An upload of an edit that was noted: its nonce, and it can be made again. */
+void content_take_note(struct content *content, struct upload_config *config,
+                       char nonce[FS_NONCE_MAX]);
+
 /* content_guard.c */
 /* The rules of [guard]. 0, -EINVAL with a sentence, -ENOMEM. */
 int content_guards_new(const struct fs_config *config, struct guards **ret,

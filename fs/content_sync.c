@@ -4,7 +4,6 @@
  * part), of a draft on this machine's disk, in state_dir.
  */
 #include "content_state.h"
-#include "draft_note.h"
 
 struct sync_op {
 	struct fs_call *slot;
@@ -67,7 +66,7 @@ static void sync_step(struct draft_step *step)
 
 	op->put.done = sync_noted;
 	if (r == 0)
-		r = draft_note_put(op->content, op->draft, &op->put, &err);
+		r = content_note_draft(op->content, op->draft, &op->put, &err);
 	if (r != 0) /* else sync_noted() has op */
 		sync_end(op, r < 0 ? r : 0, &err);
 }

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "draft_note.h"
 
-#include "base/lock.h"
 #include "base/str.h"
-#include "content_state.h"
-#include "draft_record.h"
-#include "guard.h"
+#include "core.h"
 #include "staging.h"
 
 #include <fcntl.h>
@@ -49,21 +46,21 @@ const char *draft_note_nonce(const struct draft_note *note)
 	return note->nonce;
 }
 
-int draft_note_adopt(struct journal *journal, const char *path, uint64_t id,
-                     const char *nonce, struct draft_note **ret)
+int draft_note_new(const struct draft_note_config *config,
+                   struct draft_note **ret)
 {
 	struct draft_note *note = calloc(1, sizeof(*note));
 
 	if (note)
-		note->path = strdup(path);
+		note->path = strdup(config->path);
 	if (!note || !note->path) {
 		free(note);
 		return -ENOMEM;
 	}
-	note->journal = journal;
-	note->id = id;
-	note->linked = true;
-	(void)str_copy(note->nonce, sizeof(note->nonce), nonce);
+	note->journal = config->journal;
+	note->id = config->id;
+	note->linked = config->linked;
+	(void)str_copy(note->nonce, sizeof(note->nonce), config->nonce);
 	*ret = note;
 	return 0;
 }
@@ -76,41 +73,15 @@ static int sync_dir(const char *dir)
 	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
-/* The first fsync: an id, and the name that the file is to have. */
-static int begin(struct content *content, struct draft *draft,
-                 struct draft_note **ret)
+int draft_note_link(struct draft_note *note, struct staging *file)
 {
-	struct fs *fs = content->all->fs;
-	cleanup(freep) char *dir = draft_note_dir(content->all->staging.dir);
-	cleanup(freep) char *path = NULL;
-	char nonce[FS_NONCE_MAX];
-	uint64_t id = journal_id(fs->parts.journal);
-	int r;
-
-	if (dir)
-		path = str_printf("%s/%llu", dir, (unsigned long long)id);
-	if (!path)
-		return -ENOMEM;
-	fs_nonce(fs, nonce);
-	r = draft_note_adopt(fs->parts.journal, path, id, nonce, ret);
-	if (r < 0)
-		return r;
-	(*ret)->linked = false;
-	draft_set_note(draft, *ret);
-	return 0;
-}
-
-/* Give the file its name, once there is one. */
-static int link_file(struct content *content, struct draft *draft,
-                     struct draft_note *note)
-{
-	struct staging *file = draft_staging(draft);
 	cleanup(freep) char *dir = NULL;
 	int r;
 
 	if (note->linked || !file)
 		return 0;
-	dir = draft_note_dir(content->all->staging.dir);
+	dir = strndup(note->path,
+	              (size_t)(strrchr(note->path, '/') - note->path));
 	if (!dir)
 		return -ENOMEM;
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
@@ -120,154 +91,12 @@ static int link_file(struct content *content, struct draft *draft,
 	return r < 0 ? r : sync_dir(dir);
 }
 
-/* The version that the commit will replace; "" = none may be there. */
-static void expected(struct content *content, char ret[STORE_ETAG_MAX])
+const char *draft_note_file(const struct draft_note *note)
 {
-	struct inode *inode = content->inode;
-
-	WITH_LOCK(&inode->lock);
-	WITH_LOCK(&content->lock);
-	if (content->created)
-		(void)str_copy(ret, STORE_ETAG_MAX,
-		               inode->extra ? inode->extra->replaces : "");
-	else if (content->base_ours || content->base != BASE_KNOWN)
-		(void)str_copy(ret, STORE_ETAG_MAX, inode->attr.etag);
-	else
-		(void)str_copy(ret, STORE_ETAG_MAX, content->base_etag);
+	return note->linked ? strrchr(note->path, '/') + 1 : "";
 }
 
-/* Whose bucket a store is. */
-static const char *identity_of(struct fs *fs, const struct object_store *store)
+uint64_t draft_note_id(const struct draft_note *note)
 {
-	for (size_t i = 0; i < fs->bucket_count; i++)
-		if (fs->buckets[i].store == store)
-			return fs->buckets[i].identity;
-	return "";
-}
-
-/* What lives only while a record is written. */
-struct writing {
-	char key[STORE_KEY_MAX + 1];
-	char etag[STORE_ETAG_MAX];
-	struct attr_headers headers;
-	struct extents map;
-	struct stored **stored; /* shares */
-	struct draft_source_record *sources;
-	unsigned count;
-	bool guarded;
-};
-
-static void writing_free(struct writing *w)
-{
-	if (!w)
-		return;
-	attr_headers_release(&w->headers);
-	extents_release(&w->map);
-	for (unsigned i = 0; w->stored && i < w->count; i++)
-		stored_unref(w->stored[i]);
-	free(w->stored);
-	free(w->sources);
-	free(w);
-}
-DEFINE_CLEANUP(struct writing *, writing_free);
-
-/* Gather what the record says. */
-static int gather(struct content *content, struct draft *draft,
-                  const char *nonce, struct writing *w)
-{
-	struct fs *fs = content->all->fs;
-	struct inode *inode = content->inode;
-	struct guard *guard = NULL;
-	int r = draft_map(draft, &w->map);
-
-	if (r == 0)
-		r = draft_sources(draft, &w->stored, &w->count);
-	if (r < 0)
-		return r;
-	w->sources = calloc(w->count + 1, sizeof(*w->sources));
-	if (!w->sources)
-		return -ENOMEM;
-	for (unsigned i = 0; i < w->count; i++) {
-		const struct stored *stored = w->stored[i];
-
-		w->sources[i] = (struct draft_source_record){
-			.identity =
-				stored ? identity_of(fs, stored->store) : "",
-			.key = stored ? stored->key : "",
-			.etag = stored ? stored->etag : "",
-			.size = stored ? stored->size : 0,
-		};
-	}
-	expected(content, w->etag);
-	r = content_guard_new(content, &guard);
-	w->guarded = guard != NULL;
-	guard_free(guard);
-	if (r == 0)
-		r = inode_headers(inode, nonce, &w->headers);
-
-	WITH_LOCK(&inode->lock);
-	(void)str_copy(w->key, sizeof(w->key), inode->key);
-	return r;
-}
-
-/* The record as text. */
-static int write_record(struct content *content, struct draft *draft,
-                        const struct draft_note *note, struct str *ret)
-{
-	const struct bucket *bucket = content->inode->bucket;
-	cleanup(writing_freep) struct writing *w = calloc(1, sizeof(*w));
-	int r;
-
-	if (!w)
-		return -ENOMEM;
-	r = gather(content, draft, note->nonce, w);
-	if (r < 0)
-		return r;
-
-	const struct draft_record record = {
-		.guarded = w->guarded,
-		.bucket = bucket->name,
-		.identity = bucket->identity,
-		.key = w->key,
-		.nonce = note->nonce,
-		.etag = w->etag,
-		.file = note->linked ? strrchr(note->path, '/') + 1 : "",
-		.headers = w->headers.headers,
-		.size = w->map.size,
-		.extents = w->map.list,
-		.extent_count = w->map.count,
-		.sources = w->sources,
-		.source_count = w->count,
-	};
-
-	draft_record_write(&record, ret);
-	return str_status(ret);
-}
-
-int draft_note_put(struct content *content, struct draft *draft,
-                   struct journal_put *put, struct err *reterr)
-{
-	struct journal *journal = content->all->fs->parts.journal;
-	cleanup(str_release) struct str value = {0};
-	struct draft_note *note = draft_get_note(draft);
-	int r = 0;
-
-	if (!journal || !content->all->staging.dir)
-		return 1;
-	if (!note)
-		r = begin(content, draft, &note);
-	if (r == 0)
-		r = link_file(content, draft, note);
-	if (r == 0)
-		r = write_record(content, draft, note, &value);
-	if (r < 0)
-		return err_set(reterr, r,
-		               "the edit cannot be noted in state_dir: %s",
-		               strerror(-r));
-	put->kind = JOURNAL_DRAFT;
-	put->id = note->id;
-	put->value =
-		(struct slice){.data = (uint8_t *)value.data, .len = value.len};
-	journal_put(journal, put);
-	return 0;
+	return note->id;
 }

@@ -10,18 +10,8 @@
 #include "draft.h"
 #include "fs/journal.h"
 
-struct content;
-
 /* The directory of such files below a state_dir, malloc'ed; NULL: no memory. */
 char *draft_note_dir(const char *state_dir);
-
-/*
- * In a step, after draft_sync(): give the file a name and put the record; put
- * is the caller's until done().  Returns 0 (done() comes), 1 (there is nothing
- * to wait for), or negative errno with a story.
- */
-int draft_note_put(struct content *content, struct draft *draft,
-                   struct journal_put *put, struct err *reterr);
 
 /* What draft.c has of it; NULL is fine. */
 struct draft_note;
@@ -30,8 +20,25 @@ void draft_note_end(struct draft_note *note, bool keep);
 /* The nonce that every commit of this draft carries. */
 const char *draft_note_nonce(const struct draft_note *note);
 
-/* Of a record that was found at start: it goes with the draft. */
-int draft_note_adopt(struct journal *journal, const char *path, uint64_t id,
-                     const char *nonce, struct draft_note **ret);
+/* The file's name in that directory; "" = it has none. */
+const char *draft_note_file(const struct draft_note *note);
+uint64_t draft_note_id(const struct draft_note *note);
+
+struct draft_note_config {
+	struct journal *journal; /* borrowed, outlives it */
+	uint64_t id;             /* of the record */
+	const char *path;        /* of the file; copied */
+	const char *nonce;       /* copied */
+	bool linked;             /* the file has its name already */
+};
+/* 0 or -ENOMEM. Writes nothing. */
+int draft_note_new(const struct draft_note_config *config,
+                   struct draft_note **ret);
+
+/*
+ * Give the file its name, once there is one (NULL: not yet).  Blocks.  0 or
+ * negative errno.
+ */
+int draft_note_link(struct draft_note *note, struct staging *file);
 
 #endif

@@ -185,12 +185,18 @@ static int make_draft(struct fs *fs, uint64_t id,
 	cleanup(freep) char *path =
 		dir ? str_printf("%s/%s", dir, record->file) : NULL;
 	struct draft *draft = path ? draft_new(&config) : NULL;
+	const struct draft_note_config noted = {
+		.journal = fs->parts.journal,
+		.id = id,
+		.path = path,
+		.nonce = record->nonce,
+		.linked = record->file[0] != '\0',
+	};
 	struct draft_note *note = NULL;
 	int r = draft ? fill(fs, record, path, draft) : -ENOMEM;
 
 	if (r == 0)
-		r = draft_note_adopt(fs->parts.journal, path, id, record->nonce,
-		                     &note);
+		r = draft_note_new(&noted, &note);
 	if (r < 0) {
 		draft_unref(draft);
 		return r;
