@@ -18,6 +18,7 @@
 #include "draft_note.h"
 #include "draft_send.h"
 #include "fs/journal.h"
+#include "recover_upload.h"
 #include "staging.h"
 
 #include <dirent.h>
@@ -309,6 +310,7 @@ static void forget(struct bucket *bucket, uint64_t id,
 	cleanup(freep) char *path =
 		dir ? str_printf("%s/%s", dir, record->file) : NULL;
 
+	recover_published(bucket, record->key);
 	journal_drop(fs->parts.journal, JOURNAL_DRAFT, id);
 	if (path && record->file[0])
 		(void)unlink(path); /* else the next start does it */

@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "fs/journal.h"
+#include "meta_cache.h"
 #include "recover_rule.h"
 #include "upload.h"
 #include "upload_stray.h"
@@ -49,6 +50,13 @@ static void drop(struct bucket *bucket, uint64_t id,
 	for (unsigned n = 1; n <= last; n += UPLOAD_PARTS_CHUNK)
 		journal_drop(journal, JOURNAL_PARTS, upload_parts_id(id, n));
 	journal_drop(journal, JOURNAL_UPLOAD, id);
+}
+
+void recover_published(struct bucket *bucket, const char *key)
+{
+	const struct meta_name name = {.bucket = bucket->number, .key = key};
+
+	meta_cache_change(bucket->fs->cache, &name, NULL);
 }
 
 static void keep(struct bucket *bucket, uint64_t id,
@@ -303,6 +311,7 @@ static int settle_completed(struct bucket *bucket, uint64_t id,
 	ask_head(bucket, record->key, &head);
 	if (head.status < 0 && head.status != -ENOENT)
 		return head.status;
+	recover_published(bucket, record->key);
 	if (recover_is_ours(record, &head))
 		log_info("'%s/%s' is published: its close was under way",
 		         record->bucket, record->key);
@@ -353,6 +362,7 @@ static int settle_finishing(struct bucket *bucket, uint64_t id,
 	case RECOVER_LATER:
 		return head.status;
 	case RECOVER_PUBLISHED:
+		recover_published(bucket, record->key);
 		log_info("'%s/%s' is published: its close was under way",
 		         record->bucket, record->key);
 		drop(bucket, id, record);
@@ -443,6 +453,7 @@ int recover_publish(struct bucket *bucket, uint64_t id,
 	if (r < 0 && r != -ENOENT)
 		return err_set(reterr, r, "%s", err.text);
 	ask_head(bucket, record->key, &head);
+	recover_published(bucket, record->key);
 	if (!recover_is_ours(&sent, &head))
 		return err_set(reterr, r < 0 ? r : -EIO,
 		               "it was completed, but the store has %s",

@@ -14,6 +14,9 @@
 int recover_upload(struct bucket *bucket, uint64_t id,
                    const struct upload_record *record);
 
+/* The name has another version: what the metadata cache had is worth nothing. */
+void recover_published(struct bucket *bucket, const char *key);
+
 /* A person's decisions. 0, or what the store said with a story. */
 int recover_publish(struct bucket *bucket, uint64_t id,
                     const struct upload_record *record, struct err *reterr);

@@ -304,14 +304,24 @@ static int decide_with(const struct options *options, uint64_t id, bool publish,
                        struct err *reterr)
 {
 	struct porter_config config = {.conf = options->conf, .broken = broken};
-	cleanup(porter_freep) struct porter *porter = NULL;
-	int r = porter_new(&config, &porter, reterr);
+	struct porter *porter = NULL;
+	struct err unlocked = {0};
+	int cache_lock = -1;
+	int r;
 
-	if (r < 0)
-		return r;
-	fs_recover(porter_fs(porter));
-	return publish ? fs_upload_publish(porter_fs(porter), id, reterr)
-	               : fs_upload_abort(porter_fs(porter), id, reterr);
+	/* what the cache on disk knows of the name must not outlive this */
+	config.has_cache_dir = own_dir_open(options->conf, "cache_dir", NULL,
+	                                    &cache_lock, &unlocked) == 0 &&
+	                       cache_lock >= 0;
+	r = porter_new(&config, &porter, reterr);
+	if (r == 0) {
+		fs_recover(porter_fs(porter));
+		r = publish ? fs_upload_publish(porter_fs(porter), id, reterr)
+		            : fs_upload_abort(porter_fs(porter), id, reterr);
+	}
+	porter_free(porter);
+	own_dir_close(cache_lock);
+	return r;
 }
 
 static int decide(struct request *request, const char *word, bool publish)
