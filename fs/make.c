@@ -35,6 +35,7 @@ static void make_free(struct make *make)
 	if (!make)
 		return;
 	attr_headers_release(&make->headers);
+	attr_release(&make->attr);
 	free(make->target);
 	free(make->object);
 	free(make->key);

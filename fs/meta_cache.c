@@ -347,15 +347,6 @@ void meta_store_locked(struct meta_cache *cache, const struct meta_name *name,
 		complete(&record->meta, meta);
 }
 
-/* Whether memory has what was put, or something younger. */
-static bool is_latest_locked(struct meta_cache *cache,
-                             const struct meta_name *name, uint64_t moment)
-{
-	const struct record *record = find_locked(cache, name);
-
-	return !record || record->moment <= moment;
-}
-
 bool meta_cache_put_line(struct meta_cache *cache, const struct meta_name *name,
                          uint64_t moment, struct meta *meta)
 {
@@ -373,14 +364,15 @@ bool meta_cache_put(struct meta_cache *cache, const struct meta_name *name,
                     uint64_t moment, struct meta *meta)
 {
 	WITH_LOCK(&cache->lock);
+	const struct record *record;
 
 	if (meta_changed_locked(cache, name, moment)) {
 		refused_locked(cache, name, moment);
 		return false;
 	}
 	meta_store_locked(cache, name, moment, meta);
-	if (is_latest_locked(cache, name, moment))
-		meta_tell_learnt_locked(cache, name, meta);
+	record = find_locked(cache, name); /* perhaps a younger answer's */
+	meta_tell_learnt_locked(cache, name, record ? &record->meta : meta);
 	return true;
 }
 
