@@ -20,7 +20,6 @@ bare() {
 }
 
 mount_porterfs
-P=$MNT/.porter
 mkdir "$MNT/source/d"
 for i in 1 2 3; do echo "$i" >"$MNT/source/d/$i"; done
 
