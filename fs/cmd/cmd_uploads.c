@@ -269,10 +269,10 @@ static int list(struct request *request)
 		state_dir = r == 0 ? conf_text(options.conf, NULL, "state_dir")
 		                   : NULL;
 	}
-	if (r == 0 && !state_dir)
-		r = err_set(&err, -ENOENT, "this mount has no state_dir");
-	if (r == 0)
+	if (r == 0 && state_dir)
 		r = open_journal(state_dir, &journal, &err);
+	else if (r == 0)
+		r = err_set(&err, -ENOENT, "this mount has no state_dir");
 	if (r < 0) {
 		log_error("%s", err.text);
 		return options.usage_error ? PORTER_USAGE : PORTER_FAILED;

@@ -45,7 +45,7 @@ no 'neither stop nor skip' 'EINVAL: on-error' 'from=primary/one.sql on-error=go'
 ok "an export" bash -c "echo 'db=imp out=primary/imp.sql.zst sync=1' >'$P/export'"
 ok "the classic form" bash -c "echo 's3://primary/imp.sql.zst db=imp2 id=back' >'$P/import'"
 ok "its end can be waited for" bash -c "cat '$P/jobs/back/wait' >'$T/back'"
-is "$(jq -r '.state' "$T/back")" done "it is done"
+is "$(jq -r '.state' "$T/back")" 'done' "it is done"
 is "$(jq -r '.rows' "$T/back")" 50000 "rows are counted"
 is "$(ask 'CHECKSUM TABLE imp2.orders EXTENDED' | cut -f 2)" \
 	"$(ask 'CHECKSUM TABLE imp.orders EXTENDED' | cut -f 2)" "the copy is equal"

@@ -61,7 +61,7 @@ porter conn=nope db=tool out=x.sql
 like "$STATUS $(cat "$T/said")" "1 .*no connection 'nope'" "no such connection"
 sed -i '/^DB_/d' "$T/.env"
 porter db=tool out="$T/cnf.sql"
-is "$STATUS $(last "$T/cnf.sql")" "0 $whole" "~/.my.cnf has the connection"
+is "$STATUS $(last "$T/cnf.sql")" "0 $whole" "the home directory's .my.cnf has the connection"
 
 # a signal in the middle: the pipe that is full holds the dump
 ask "USE tool; INSERT INTO t SELECT seq + 50000, REPEAT('y', 150) FROM mysql.seq_1_to_200000"
