@@ -578,6 +578,8 @@ int main(int argc, char **argv)
 		do_stat(tree, name);
 		check_bytes(tree, name);
 	}
+	for (int name = 0; name < NAMES; name++)
+		set_name(tree, name, NULL);
 	(void)printf("seed %llu: %llu operations, all as it must be\n",
 	             (unsigned long long)seed, (unsigned long long)tree->done);
 	free(tree);
