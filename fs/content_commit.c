@@ -32,7 +32,7 @@ struct commit {
 	struct draft_step step;
 	struct draft_send send;
 	struct upload_finish finish;
-	bool guarded; /* refused by its guard: the upload is kept */
+	bool guarded; /* refused here: the upload is kept */
 };
 
 static void commit_go(struct commit *commit);
@@ -269,12 +269,32 @@ static struct upload *commit_upload(struct content *content)
 	return up;
 }
 
+/* Whether the upload still is for the name that the file has. */
+static int still_there(struct commit *commit, struct upload *up,
+                       struct err *reterr)
+{
+	struct inode *inode = commit->content->inode;
+	const char *key = upload_key(up);
+
+	WITH_LOCK(&inode->lock);
+	if (!key || strcmp(key, inode->key) == 0)
+		return 0;
+	return err_set(reterr, -EBUSY,
+	               "it was renamed to '%s' after parts of it were sent as "
+	               "'%s'",
+	               inode->key, key);
+}
+
 /* All bytes are the upload's: publish them, unless the guard refuses. */
 static void commit_publish(struct commit *commit, struct upload *up)
 {
-	bool judged = !commit->draft || commit->send.guarded;
+	bool judged = (!commit->draft || commit->send.guarded) &&
+	              upload_status(up, NULL) == 0;
 	struct err err = {0};
-	int r = judged ? content_guard_judge(commit->content, up, &err) : 0;
+	int r = still_there(commit, up, &err);
+
+	if (r == 0 && judged)
+		r = content_guard_judge(commit->content, up, &err);
 
 	if (r < 0) {
 		commit->guarded = true;
@@ -363,7 +383,7 @@ static bool wait_for_guard(struct commit *commit, const struct upload *up)
 		return false;
 
 	WITH_LOCK(&content->lock);
-	if (content_guarded(up) == content->size)
+	if (content_guarded(up) == content->size || upload_status(up, NULL) < 0)
 		return false;
 	list_append(&content->waits, &commit->wait.link);
 	return true;

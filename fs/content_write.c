@@ -231,7 +231,10 @@ static void write_fail(struct write_op *op, int status, const struct err *err)
 		up = content_latch_upload_locked(content);
 	}
 	content_drop_upload(content, up);
+	(void)content_ref(content);
 	write_end(op, status, err);
+	content_wake(content); /* a commit may wait for these bytes */
+	content_put(content);
 }
 
 /* Bytes the store has, when the content is clean. */
@@ -278,8 +281,10 @@ static void write_go(struct write_op *op)
 	struct list reaped;
 	struct upload *up;
 	enum admit admit;
+	bool shrank;
 	int r = 0;
 
+	(void)content_ref(content);
 	list_init(&reaped);
 	do {
 		{
@@ -293,6 +298,7 @@ static void write_go(struct write_op *op)
 		if (admit == ADMIT_UPLOAD)
 			r = make_upload(content);
 	} while (admit == ADMIT_UPLOAD && r == 0);
+	shrank = !list_empty(&reaped);
 	free_reaped(&reaped);
 
 	write_admitted(op, admit, edit, &err);
@@ -300,6 +306,9 @@ static void write_go(struct write_op *op)
 		upload_pump(up);
 		upload_let_go(up);
 	}
+	if (shrank)
+		content_wake(content); /* a commit may wait for what went */
+	content_put(content);
 }
 
 /* go() of a write that waited. */

@@ -69,6 +69,7 @@ static void move_end(struct dir_move *move, int status)
 		status = rename_dir_tell(move);
 	else if (move->changed)
 		rename_dir_forget(move);
+	rename_dir_let_go(move);
 	end_turns(move);
 	(void)errand_resume(&move->errand);
 	call = errand_end(&move->errand, status, "rename directory");
@@ -103,7 +104,7 @@ static void move_failed(struct dir_move *move)
 		(void)err_wrap(err,
 		               "\"%s\" was renamed in part: %zu of %zu "
 		               "objects are copied to \"%s\", %zu old names "
-		               "are gone; rename it again",
+		               "are gone; move the rest file by file",
 		               move->from, move->copied, move->set.count,
 		               move->to, move->deleted);
 	move_end(move, move->status);
@@ -111,10 +112,27 @@ static void move_failed(struct dir_move *move)
 
 /* ---- deleting what was copied ---- */
 
+/*
+ * Whether the caller still waits: the kernel keeps others out of both names
+ * only so long.
+ */
+static bool wanted(struct dir_move *move)
+{
+	bool waits = errand_resume(&move->errand);
+
+	errand_pause(&move->errand);
+	return waits;
+}
+
 /* After a page: the next one, another round, or the end. */
 static void page_over(struct dir_move *move)
 {
 	if (move->status < 0) {
+		move_failed(move);
+	} else if (!wanted(move)) {
+		struct err err;
+
+		note_failure(move, err_set(&err, -EINTR, "interrupted"), &err);
 		move_failed(move);
 	} else if (move->token) {
 		list_page(move);
@@ -128,10 +146,8 @@ static void page_over(struct dir_move *move)
 		                     "others go on changing what is in it"),
 		             &err);
 		move_failed(move);
-	} else if (move->round == 1) {
-		rename_dir_take_turns(move);
 	} else {
-		copy_some(move);
+		rename_dir_take_turns(move); /* of what is new, then copy */
 	}
 }
 
@@ -243,6 +259,10 @@ static int take_entry(struct dir_move *move, const struct store_entry *seen,
 		move->to_copy++;
 		return move->changed ? 0 : check_entry(move, key, seen, reterr);
 	}
+	if (move->batch == STORE_BATCH_MAX) {
+		move->to_copy++; /* a page longer than can be: in another round */
+		return 0;
+	}
 	move->keys[move->batch] = strdup(key);
 	return move->keys[move->batch++] ? 0 : -ENOMEM;
 }
@@ -299,6 +319,10 @@ static void list_page(struct dir_move *move)
 /* All that was to be copied in this round is, or something failed. */
 static void round_copied(struct dir_move *move)
 {
+	struct err err;
+
+	if (move->status == 0 && !wanted(move))
+		note_failure(move, err_set(&err, -EINTR, "interrupted"), &err);
 	if (move->status < 0) {
 		move_failed(move);
 		return;
@@ -343,6 +367,7 @@ static void copy_checked(struct ask *ask)
 		                 "the store did not copy \"%s\"", slot->from);
 	else if (status == 0 &&
 	         (info->size != entry->size ||
+	          (parts && strcmp(info->etag, entry->copy_etag) == 0) ||
 	          (!parts && strcmp(info->etag, entry->etag) != 0)))
 		entry->etag[0] = 0; /* of another version: list it again */
 	if (status == 0)
@@ -426,8 +451,10 @@ static void copy_some(struct dir_move *move)
 	bool last;
 
 	{
+		bool goes_on = wanted(move);
+
 		WITH_LOCK(&move->lock);
-		if (move->status == 0)
+		if (move->status == 0 && goes_on)
 			count = fill_slots_locked(move);
 	}
 	if (count == 0) {

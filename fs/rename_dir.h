@@ -16,8 +16,8 @@
  *
  * While it goes on, files below the directory can be read; whoever changes one
  * waits.  A failure leaves every object under its old name, its new one, or
- * both, never neither.  An interruption answers the call; the rename goes on,
- * and the kernel is told of both names at the end.
+ * both, never neither.  An interruption answers the call at once, what is on
+ * the wire ends, and the kernel is told to look at both names again.
  */
 #ifndef PORTER_FS_RENAME_DIR_H
 #define PORTER_FS_RENAME_DIR_H

@@ -53,6 +53,12 @@ static int judge_target(const struct dir_move *move, enum meta_kind kind,
 		return err_set(reterr, -EEXIST, "\"%s\" exists", move->to);
 	if (kind == META_FILE)
 		return err_set(reterr, -ENOTDIR, "\"%s\" is a file", move->to);
+	if (overlay_get(overlay, move->to) == OVERLAY_HIDDEN ||
+	    overlay_count_below(overlay, move->to, OVERLAY_HIDDEN) > 0)
+		return err_set(reterr, -EBUSY,
+		               "files that were deleted below \"%s\" are still "
+		               "open",
+		               move->to);
 	if (overlay_count_below(overlay, move->to, OVERLAY_LOCAL) > 0)
 		return err_set(reterr, -ENOTEMPTY, "\"%s\" is not empty",
 		               move->to);
@@ -103,19 +109,30 @@ void rename_dir_go(struct errand *errand)
 
 /* ---- what is open ---- */
 
-/* Whether a file below the directory can get another name now. */
-static int may_move(struct inode *inode, struct err *reterr)
+/*
+ * Whether a file below the directory can get another name: one that is being
+ * written is held until the end, its reference goes to move->held.
+ */
+static int hold(struct dir_move *move, struct inode *inode, struct err *reterr)
 {
 	bool rewritten;
+	int r;
 
 	{
 		WITH_LOCK(&inode->lock);
-		rewritten = inode->local && inode->attr.etag[0];
+		rewritten = inode->local &&
+		            (inode->attr.etag[0] ||
+		             (inode->extra && inode->extra->replaces[0]));
 		if (rewritten || inode->change)
 			return err_set(reterr, -EBUSY,
 			               "\"%s\" is being rewritten", inode->key);
 	}
-	return content_may_rename(inode, reterr);
+	if (!content_busy(inode))
+		return 0;
+	r = content_begin_move(inode, reterr);
+	if (r == 0)
+		move->held[move->held_count++] = inode_ref(inode);
+	return r;
 }
 
 int rename_dir_may(struct dir_move *move, struct err *reterr)
@@ -124,15 +141,30 @@ int rename_dir_may(struct dir_move *move, struct err *reterr)
 	int count = inodes_below(move->errand.bucket, move->from, &inodes);
 	int r = count < 0 ? count : 0;
 
+	if (r == 0)
+		move->held = calloc((size_t)count + 1, sizeof(inodes[0]));
+	if (r == 0 && !move->held)
+		r = -ENOMEM;
 	for (int i = 0; i < count; i++) {
 		if (r == 0 && inodes[i]->kind == INODE_FILE)
-			r = may_move(inodes[i], reterr);
+			r = hold(move, inodes[i], reterr);
 		inode_unref(inodes[i]);
 	}
 	free(inodes);
 	if (r < 0 && !reterr->code)
 		(void)err_set(reterr, r, "out of memory");
 	return r;
+}
+
+void rename_dir_let_go(struct dir_move *move)
+{
+	for (size_t i = 0; i < move->held_count; i++) {
+		content_end_move(move->held[i]);
+		inode_unref(move->held[i]);
+	}
+	move->held_count = 0;
+	free(move->held);
+	move->held = NULL;
 }
 
 /* ---- turns ---- */
@@ -172,6 +204,14 @@ static void next_turn(struct dir_move *move)
 		entry->turn = &mine->turn;
 		(void)snprintf(key, sizeof(key), "%s%s", move->from_dir,
 		               entry->name);
+		if (move->round > 1 && turn_on(move->errand.bucket, key)) {
+			entry->turn = NULL;
+			free(mine);
+			(void)err_set(&err, -EBUSY, "\"%s\" is being changed",
+			              key);
+			rename_dir_refuse(move, -EBUSY, &err);
+			return;
+		}
 		if (!turn_take(move->errand.bucket, key, &mine->turn))
 			return;
 		move->turns++;

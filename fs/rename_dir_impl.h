@@ -38,6 +38,10 @@ struct dir_move {
 	char *to_dir;
 	bool no_replace;
 
+	struct inode **held; /* shares: files below that are being written,
+	                        which wait until the end */
+	size_t held_count;
+
 	struct move_set set;
 	size_t turns;   /* of set.order, that are ours */
 	size_t to_copy; /* by the listing at hand */
@@ -73,6 +77,8 @@ void rename_dir_have_turns(struct dir_move *move);
 void rename_dir_go(struct errand *errand);
 /* Whether all that is open below it can be renamed. 0, -EBUSY, -ENOMEM. */
 int rename_dir_may(struct dir_move *move, struct err *reterr);
+/* Let those go on that were held by rename_dir_may(). */
+void rename_dir_let_go(struct dir_move *move);
 /* Take the turns of all that was listed, then rename_dir_have_turns(). */
 void rename_dir_take_turns(struct dir_move *move);
 

@@ -2,6 +2,7 @@
 /* After a directory's rename: who must know. */
 #include "base/lock.h"
 #include "base/str.h"
+#include "content.h"
 #include "key.h"
 #include "notify.h"
 #include "overlay.h"
@@ -36,6 +37,9 @@ static int move_inode(struct dir_move *move, struct inode *inode)
 
 	if (!old)
 		return -ENOMEM;
+	/* Begun after we looked, and sent under the old name: it stays there. */
+	if (inode->kind == INODE_FILE && content_may_rename(inode, NULL) < 0)
+		return 0;
 	entry = entry_of(move, inode, old);
 	(void)snprintf(key, sizeof(key), "%s%s", move->to,
 	               old + strlen(move->from));

@@ -42,6 +42,15 @@ bool turn_take(struct bucket *bucket, const char *key, struct turn *turn)
 	return true;
 }
 
+bool turn_on(struct bucket *bucket, const char *key)
+{
+	WITH_LOCK(&bucket->turns_lock);
+	struct turn *on;
+
+	HASH_FIND_STR(bucket->turns, key, on);
+	return on != NULL;
+}
+
 void turn_end(struct turn *turn)
 {
 	struct bucket *bucket = turn->bucket;

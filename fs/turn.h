@@ -39,6 +39,9 @@ struct turn {
 /* True: it is your turn. False: granted() will be called. */
 bool turn_take(struct bucket *bucket, const char *key, struct turn *turn);
 
+/* Whether somebody has the key's turn now; for who must not wait. */
+bool turn_on(struct bucket *bucket, const char *key);
+
 /* Exactly once after the turn was had. */
 void turn_end(struct turn *turn);
 

@@ -316,6 +316,12 @@ int upload_status(struct upload *up, struct err *reterr)
 	return up->status;
 }
 
+const char *upload_key(struct upload *up)
+{
+	WITH_LOCK(&up->lock);
+	return up->target ? up->target->key : NULL;
+}
+
 bool upload_started(struct upload *up)
 {
 	WITH_LOCK(&up->lock);

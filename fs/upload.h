@@ -155,6 +155,9 @@ uint64_t upload_reach(struct upload *up);
 /* 0, or the first failure with its story (reterr may be NULL). */
 int upload_status(struct upload *up, struct err *reterr);
 
+/* The key that its requests name; NULL: none was sent yet. */
+const char *upload_key(struct upload *up);
+
 /* Whether a request was ever sent for it: the name is fixed then. */
 bool upload_started(struct upload *up);
 

@@ -271,8 +271,12 @@ int rig_commit_late(struct rig *rig, struct inode *inode, const char *text)
 
 int content_begin_move(struct inode *inode, struct err *reterr)
 {
-	(void)inode;
-	return err_set(reterr, -EBUSY, "it is being rewritten");
+	int r = atomic_load(&rename_status);
+	WITH_LOCK(&inode->lock);
+
+	if (inode->attr.etag[0])
+		return err_set(reterr, -EBUSY, "it is being rewritten");
+	return r < 0 ? err_set(reterr, r, "it cannot be renamed") : 0;
 }
 
 void content_end_move(struct inode *inode)

@@ -267,7 +267,7 @@ static void what_somebody_changes_meanwhile_goes_along(void **state)
 	rig_end(&rig);
 }
 
-static void a_caller_who_leaves_is_answered_and_it_goes_on(void **state)
+static void a_caller_who_leaves_is_answered_and_it_stops(void **state)
 {
 	const struct rig_config config = {.mode = FAKE_QUEUE};
 	struct fs_rename here = {.name = "d", .new_name = "e"};
@@ -291,14 +291,37 @@ static void a_caller_who_leaves_is_answered_and_it_goes_on(void **state)
 	assert_true(atomic_load(&call.done));
 	assert_int_equal(call.call.status, -EINTR);
 	(void)fake_store_run(rig.fake);
-	stored(&rig, "e/a 3\n");
+	stored(&rig, "d/a 3\ne/a 3\n");
 	told = rig_told(&rig);
 	assert_non_null(strstr(told, " d\n"));
 	assert_non_null(strstr(told, " e\n"));
 	free(told);
 	assert_int_not_equal(rig_walk(&rig, "e/a"), 0);
-	assert_int_equal(rig_walk(&rig, "d"), 0);
+	assert_int_not_equal(rig_walk(&rig, "d/a"), 0);
 	rig_call_end(&call);
+	rig_end(&rig);
+}
+
+/* rm -r e while a file of it is open; mv d e must not lose d to that DELETE. */
+static void a_target_whose_files_are_still_open_is_busy(void **state)
+{
+	struct inode *inode;
+	struct rig rig;
+
+	(void)state;
+	rig_init(&rig, NULL);
+	put(&rig, "d/x");
+	assert_int_equal(fake_store_put_text(rig.fake, "e/x", "d/x"), 0);
+	assert_int_not_equal(rig_walk(&rig, "d"), 0);
+	inode = rig_open(&rig, rig_walk(&rig, "e/x"));
+	assert_int_equal(rig_unlink(&rig, rig_walk(&rig, "e"), "x"), 0);
+	assert_int_equal(rig_rmdir(&rig, rig.top, "e"), 0);
+	assert_int_equal(move(&rig, "d", "e"), -EBUSY);
+	rig_close(inode);
+	(void)fake_store_run(rig.fake);
+	stored(&rig, "d/x 3\n");
+	assert_int_equal(move(&rig, "d", "e"), 0);
+	stored(&rig, "e/x 3\n");
 	rig_end(&rig);
 }
 
@@ -371,8 +394,8 @@ int main(void)
 		cmocka_unit_test(an_empty_target_is_taken_any_other_refused),
 		cmocka_unit_test(beyond_the_limit_it_is_another_device),
 		cmocka_unit_test(what_somebody_changes_meanwhile_goes_along),
-		cmocka_unit_test(
-			a_caller_who_leaves_is_answered_and_it_goes_on),
+		cmocka_unit_test(a_caller_who_leaves_is_answered_and_it_stops),
+		cmocka_unit_test(a_target_whose_files_are_still_open_is_busy),
 		cmocka_unit_test(it_may_fail_at_every_request),
 	};
 
