@@ -375,7 +375,7 @@ static void draft_quiet(struct draft_step *step)
  * Whether the guard has not seen all bytes yet: writes are still being copied,
  * and the last of them runs the commit again.
  */
-static bool wait_for_guard(struct commit *commit, const struct upload *up)
+static bool wait_for_guard(struct commit *commit, struct upload *up)
 {
 	struct content *content = commit->content;
 
