@@ -4,7 +4,7 @@
 # is refused by the gateway; AWS_URL stands for the address.
 . "$(dirname "$0")/lib.sh"
 
-mount_porterfs
+mount_porterfs -o cache_ttl=1s,negative_ttl=1s
 P=$MNT/.porter
 mkdir -p "$MNT/primary/dir"
 echo content >"$MNT/primary/dir/a b+c%.txt"
