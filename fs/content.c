@@ -80,11 +80,11 @@ void content_put(struct content *content)
 	assert(!content->up && list_empty(&content->waits));
 	draft_unref(content->draft);
 	stored_unref(content->stored);
-	(void)pthread_mutex_destroy(&content->lock);
 	inode_unref(inode);
 
 	WITH_LOCK(&all->lock);
-	list_remove(&content->link);
+	list_remove(&content->link); /* until now contents_writing() sees it */
+	(void)pthread_mutex_destroy(&content->lock);
 	free(content);
 	if (list_empty(&all->list))
 		(void)pthread_cond_broadcast(&all->empty);
