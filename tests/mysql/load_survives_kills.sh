@@ -10,10 +10,6 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 tool=$1
 kills=${2:-6}
 
-if ! command -v mariadbd >/dev/null; then
-	echo 'SKIP: mariadbd is not installed; scripts/packages mysql installs it'
-	exit 77
-fi
 dir=$(mktemp -d)
 # shellcheck disable=SC2317 # the trap calls it
 finish() {
