@@ -129,6 +129,8 @@ static void page_over(struct dir_move *move)
 {
 	if (move->status < 0) {
 		move_failed(move);
+	} else if (!move->token && move->to_copy == 0) {
+		move_end(move, 0); /* also when nobody waits any more */
 	} else if (!wanted(move)) {
 		struct err err;
 
@@ -136,8 +138,6 @@ static void page_over(struct dir_move *move)
 		move_failed(move);
 	} else if (move->token) {
 		list_page(move);
-	} else if (move->to_copy == 0) {
-		move_end(move, 0);
 	} else if (++move->round > ROUNDS_MAX) {
 		struct err err;
 

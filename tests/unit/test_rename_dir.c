@@ -302,6 +302,42 @@ static void a_caller_who_leaves_is_answered_and_it_stops(void **state)
 	rig_end(&rig);
 }
 
+/* The last answer finishes it, whether or not anybody waits for that. */
+static void a_caller_who_leaves_at_the_end_finds_it_done(void **state)
+{
+	const struct rig_config config = {.mode = FAKE_QUEUE};
+	struct fs_rename here = {.name = "d", .new_name = "e"};
+	struct rig_call call;
+	struct rig rig;
+	uint64_t d;
+	char *told;
+
+	(void)state;
+	rig_init(&rig, &config);
+	put(&rig, "d/a");
+	d = rig_walk(&rig, "d");
+	assert_int_equal(rig_walk(&rig, "e"), 0);
+	here.parent = rig.top;
+	here.new_parent = rig.top;
+	free(rig_told(&rig));
+	rig_call_init(&rig, &call);
+	fs_rename(rig.fs, &call.call, &here);
+	while (rig_count(&rig, STORE_DELETE_MANY) < 1)
+		assert_int_equal(fake_store_run_one(rig.fake), 1);
+	fs_cancel(rig.fs, &call.call);
+	assert_int_equal(call.call.status, -EINTR);
+	(void)fake_store_run(rig.fake);
+	stored(&rig, "e/a 3\n");
+	told = rig_told(&rig);
+	assert_non_null(strstr(told, " d\n"));
+	assert_non_null(strstr(told, " e\n"));
+	free(told);
+	assert_int_equal(rig_walk(&rig, "e"), d);
+	assert_int_equal(rig_walk(&rig, "d"), 0);
+	rig_call_end(&call);
+	rig_end(&rig);
+}
+
 /* rm -r e while a file of it is open; mv d e must not lose d to that DELETE. */
 static void a_target_whose_files_are_still_open_is_busy(void **state)
 {
@@ -395,6 +431,7 @@ int main(void)
 		cmocka_unit_test(beyond_the_limit_it_is_another_device),
 		cmocka_unit_test(what_somebody_changes_meanwhile_goes_along),
 		cmocka_unit_test(a_caller_who_leaves_is_answered_and_it_stops),
+		cmocka_unit_test(a_caller_who_leaves_at_the_end_finds_it_done),
 		cmocka_unit_test(a_target_whose_files_are_still_open_is_busy),
 		cmocka_unit_test(it_may_fail_at_every_request),
 	};
