@@ -17,36 +17,25 @@
 #include "options.h"
 #include "porter.h"
 #include "tool_bucket.h"
+#include "tool_watch.h"
+#include "tool_words.h"
 
 #include <errno.h>
-#include <getopt.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-
-#define WORDS_MAX 32 /* of the configuration's options */
-#define SHOW_MS   200
 
 struct export
 {
 	struct dump_options *words;
-	struct options options; /* the configuration */
+	struct tool_words line; /* with the configuration */
 	struct db_config *db;
 	struct tool_bucket *bucket; /* NULL: a file */
 	struct dump_progress progress;
 	struct dump_report report;
-	char *argv[WORDS_MAX + 4]; /* for options_parse(); borrowed */
-	int argc;
 	bool dry;
 	bool quiet;
-	bool terminal; /* progress is shown */
-	uint64_t began_ms;
-	atomic_bool ended;
-	sigset_t signals;
-	atomic_bool interrupted;
+	struct tool_watch watch;
 };
 
 static void export_release(struct export *e)
@@ -54,21 +43,15 @@ static void export_release(struct export *e)
 	tool_bucket_close(e->bucket);
 	db_config_free(e->db);
 	dump_options_free(e->words);
-	options_release(&e->options);
+	tool_words_release(&e->line);
 }
 
 /* ---- words ---- */
 
-/* -c FILE, -o KEY=VALUE, --env-file FILE: the configuration's. */
-static bool is_conf_option(const char *word)
-{
-	return strcmp(word, "-c") == 0 || strcmp(word, "-o") == 0 ||
-	       strcmp(word, "--env-file") == 0;
-}
-
 /* "--name=value", "name=value", "--name", "name", or a place. */
-static int take_word(struct export *e, const char *word, struct err *reterr)
+static int take_word(void *ctx, const char *word, struct err *reterr)
 {
+	struct export *e = ctx;
 	bool dashes = str_starts(word, "--");
 	cleanup(freep) char *name = strdup(word + (dashes ? 2 : 0));
 	char *equals = name ? strchr(name, '=') : NULL;
@@ -94,24 +77,10 @@ static int take_word(struct export *e, const char *word, struct err *reterr)
 	return dump_options_set(e->words, name, equals, reterr);
 }
 
-static int take_words(struct export *e, int argc, char **argv,
-                      struct err *reterr)
+static int take_words(struct export *e, char **argv, struct err *reterr)
 {
-	static char program[] = "porterfs";
-	int r = 0;
+	int r = tool_words_take(&e->line, argv, take_word, e, reterr);
 
-	e->argv[e->argc++] = program;
-	for (int i = 1; i < argc && r == 0; i++) {
-		if (!is_conf_option(argv[i])) {
-			r = take_word(e, argv[i], reterr);
-			continue;
-		}
-		if (i + 1 == argc || e->argc + 2 > WORDS_MAX)
-			return err_set(reterr, -EINVAL,
-			               "'%s': a value is missing", argv[i]);
-		e->argv[e->argc++] = argv[i++];
-		e->argv[e->argc++] = argv[i];
-	}
 	if (r == 0)
 		r = dump_options_check(e->words, reterr);
 	if (r == 0 && !e->words->out && !e->dry)
@@ -120,78 +89,36 @@ static int take_words(struct export *e, int argc, char **argv,
 	return r;
 }
 
-/* A path, not a bucket's key. */
-static bool is_file(const char *out)
-{
-	return strcmp(out, "-") == 0 || out[0] == '/' ||
-	       str_starts(out, "./") || str_starts(out, "../");
-}
-
-/* The configuration; without buckets when none is needed. */
-static int load(struct export *e, struct err *reterr)
-{
-	static char print[] = "--print-config";
-	static char nowhere[] = "/";
-	bool file = !e->words->out || is_file(e->words->out);
-
-	if (file)
-		e->argv[e->argc++] = print;
-	e->argv[e->argc++] = nowhere;
-	optind = 0; /* another line: getopt begins anew */
-	return options_parse(e->argc, e->argv, environ, &e->options, reterr);
-}
-
 /* ---- while it runs ---- */
 
 static int go_on(void *ctx)
 {
 	const struct export *e = ctx;
 
-	return atomic_load(&e->interrupted) ? -ECANCELED : 0;
-}
-
-/* Clear the line that shows progress. */
-static void clear_line(const struct export *e)
-{
-	if (e->terminal)
-		(void)fputs("\r\033[K", stderr);
+	return atomic_load(&e->watch.interrupted) ? -ECANCELED : 0;
 }
 
 static void note(void *ctx, const char *sentence)
 {
-	clear_line(ctx);
+	const struct export *e = ctx;
+
+	tool_watch_clear(&e->watch);
 	log_warning("%s", sentence);
 }
 
-static void show_line(const struct export *e)
+static void show_line(void *ctx)
 {
-	uint64_t ms = clock_ms(clock_system()) - e->began_ms;
+	const struct export *e = ctx;
+	uint64_t ms = tool_watch_ms(&e->watch);
 	double mb = (double)e->progress.bytes / 1e6;
 
 	(void)fprintf(stderr,
-	              "\r\033[K%llu of %llu tables, %llu rows, %.0f MB of SQL, "
+	              "%llu of %llu tables, %llu rows, %.0f MB of SQL, "
 	              "%.0f MB/s",
 	              (unsigned long long)e->progress.tables_done,
 	              (unsigned long long)e->progress.tables,
 	              (unsigned long long)e->progress.rows, mb,
 	              ms > 0 ? mb * 1000 / (double)ms : 0.0);
-	(void)fflush(stderr);
-}
-
-/* Hears SIGINT and SIGTERM, and shows progress, until the dump has ended. */
-static void *watch(void *arg)
-{
-	struct export *e = arg;
-	const struct timespec step = {.tv_nsec = SHOW_MS * 1000000L};
-
-	while (!atomic_load(&e->ended)) {
-		if (sigtimedwait(&e->signals, NULL, &step) > 0)
-			atomic_store(&e->interrupted, true);
-		if (e->terminal)
-			show_line(e);
-	}
-	clear_line(e);
-	return NULL;
 }
 
 /* ---- sinks ---- */
@@ -214,7 +141,7 @@ static int open_store_sink(struct export *e, bool index, struct dump_sink **ret,
 	if (!key)
 		return err_set(reterr, -ENOMEM, "out of memory");
 	dump_options_expiry(e->words, clock_wall(clock_system()).tv_sec,
-	                    conf_number(e->options.conf, NULL,
+	                    conf_number(e->line.options.conf, NULL,
 	                                "export_expiration"),
 	                    expires);
 	config.expires = expires[0] ? expires : NULL;
@@ -251,19 +178,18 @@ static int run_dump(struct export *e, struct err *reterr)
 		.check = go_on,
 		.note = note,
 		.ctx = e};
-	pthread_t watcher;
 	int r = open_sink(e, false, &config.sink, reterr);
 
 	if (r == 0 && e->words->index && strcmp(out, "-") != 0)
 		r = open_sink(e, true, &config.index, reterr);
 	if (r == 0) {
-		e->began_ms = clock_ms(clock_system());
-		r = -pthread_create(&watcher, NULL, watch, e);
+		r = tool_watch_begin(&e->watch);
+		if (r < 0)
+			(void)err_set(reterr, r, "no thread");
 	}
 	if (r == 0) {
 		r = dump_run(&config, &e->report, reterr);
-		atomic_store(&e->ended, true);
-		(void)pthread_join(watcher, NULL);
+		tool_watch_end(&e->watch);
 	}
 	dump_sink_free(config.sink);
 	dump_sink_free(config.index);
@@ -284,8 +210,7 @@ static void tell(const struct export *e)
 		(unsigned long long)report->rows,
 		(unsigned long long)report->bytes,
 		(unsigned long long)report->bytes_out, e->words->out,
-		(double)(clock_ms(clock_system()) - e->began_ms) / 1000,
-		report->moment,
+		(double)tool_watch_ms(&e->watch) / 1000, report->moment,
 		report->complete ? "" : "\nnot complete: see the notes");
 }
 
@@ -309,14 +234,14 @@ static int run_dry(const struct export *e, struct err *reterr)
 
 static int run(struct export *e, struct err *reterr)
 {
-	const struct conf *conf = e->options.conf;
+	const struct conf *conf = e->line.options.conf;
 	int r = db_config_load(conf, e->words->conn, NULL, &e->db, reterr);
 
 	if (r == 0 && e->dry)
 		return run_dry(e, reterr);
 	if (r == 0)
 		r = dump_check(e->db, e->words, reterr);
-	if (r == 0 && !is_file(e->words->out))
+	if (r == 0 && !tool_is_file(e->words->out))
 		r = tool_bucket_open(conf, e->words->out,
 		                     tool_export_directory(conf), &e->bucket,
 		                     reterr);
@@ -327,32 +252,31 @@ static int run(struct export *e, struct err *reterr)
 	return r;
 }
 
-/* SIGINT and SIGTERM are the watcher's, in every thread from here on. */
-static void hold_signals(struct export *e)
-{
-	(void)sigemptyset(&e->signals);
-	(void)sigaddset(&e->signals, SIGINT);
-	(void)sigaddset(&e->signals, SIGTERM);
-	(void)pthread_sigmask(SIG_BLOCK, &e->signals, NULL);
-}
-
 int cmd_export(int argc, char **argv)
 {
-	struct export e = {.terminal = isatty(STDERR_FILENO) != 0};
+	struct export e = {.watch = {.terminal = isatty(STDERR_FILENO) != 0,
+	                             .show = show_line,
+	                             .ctx = &e}};
 	struct err err = {0};
 	int status = PORTER_OK;
+	bool file;
 
+	(void)argc;
 	e.words = dump_options_new();
-	if (!e.words || take_words(&e, argc, argv, &err) < 0) {
+	if (!e.words || take_words(&e, argv + 1, &err) < 0) {
 		log_error("%s: see porter --help",
 		          e.words ? err.text : "out of memory");
-		status = PORTER_USAGE;
-	} else if (load(&e, &err) < 0) {
+		export_release(&e);
+		return PORTER_USAGE;
+	}
+	file = !e.words->out || tool_is_file(e.words->out);
+	if (tool_words_load(&e.line, !file, &err) < 0) {
 		log_error("%s", err.text);
-		status = e.options.usage_error ? PORTER_USAGE : PORTER_FAILED;
+		status = e.line.options.usage_error ? PORTER_USAGE
+		                                    : PORTER_FAILED;
 	} else {
-		e.terminal &= !e.quiet;
-		hold_signals(&e);
+		e.watch.terminal &= !e.quiet;
+		tool_watch_hold(&e.watch);
 		if (run(&e, &err) < 0) {
 			log_error("%s", err.text);
 			status = PORTER_FAILED;

@@ -17,37 +17,26 @@
 #include "options.h"
 #include "porter.h"
 #include "tool_bucket.h"
+#include "tool_watch.h"
+#include "tool_words.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-
-#define WORDS_MAX 32 /* of the configuration's options */
-#define SHOW_MS   200
 
 struct import {
 	const char *from; /* borrowed, as all words are */
 	const char *conn;
 	struct load_config config;
 	struct load_progress progress;
-	struct options options; /* the configuration */
+	struct tool_words line; /* with the configuration */
 	struct db_config *db;
 	struct tool_bucket *bucket; /* NULL: a file */
 	struct load_source *source;
-	char *argv[WORDS_MAX + 4]; /* for options_parse(); borrowed */
-	int argc;
 	bool quiet;
-	bool terminal; /* progress is shown */
-	uint64_t began_ms;
-	atomic_bool ended;
-	sigset_t signals;
-	atomic_bool interrupted;
+	struct tool_watch watch;
 };
 
 static void import_release(struct import *im)
@@ -55,17 +44,10 @@ static void import_release(struct import *im)
 	load_source_free(im->source);
 	tool_bucket_close(im->bucket);
 	db_config_free(im->db);
-	options_release(&im->options);
+	tool_words_release(&im->line);
 }
 
 /* ---- words ---- */
-
-/* -c FILE, -o KEY=VALUE, --env-file FILE: the configuration's. */
-static bool is_conf_option(const char *word)
-{
-	return strcmp(word, "-c") == 0 || strcmp(word, "-o") == 0 ||
-	       strcmp(word, "--env-file") == 0;
-}
 
 static int take_threads(struct import *im, const char *value,
                         struct err *reterr)
@@ -129,8 +111,9 @@ static int take_value(struct import *im, const char *name, size_t len,
 }
 
 /* "--name=value", "name=value", "quiet", or the dump. */
-static int take_word(struct import *im, const char *word, struct err *reterr)
+static int take_word(void *ctx, const char *word, struct err *reterr)
 {
+	struct import *im = ctx;
 	bool dashes = str_starts(word, "--");
 	const char *name = word + (dashes ? 2 : 0);
 	const char *equals = strchr(name, '=');
@@ -151,71 +134,32 @@ static int take_word(struct import *im, const char *word, struct err *reterr)
 	return 0;
 }
 
-static int take_words(struct import *im, int argc, char **argv,
-                      struct err *reterr)
+static int take_words(struct import *im, char **argv, struct err *reterr)
 {
-	static char program[] = "porterfs";
-	int r = 0;
+	int r = tool_words_take(&im->line, argv, take_word, im, reterr);
 
-	im->argv[im->argc++] = program;
-	for (int i = 1; i < argc && r == 0; i++) {
-		if (!is_conf_option(argv[i])) {
-			r = take_word(im, argv[i], reterr);
-			continue;
-		}
-		if (i + 1 == argc || im->argc + 2 > WORDS_MAX)
-			return err_set(reterr, -EINVAL,
-			               "'%s': a value is missing", argv[i]);
-		im->argv[im->argc++] = argv[i++];
-		im->argv[im->argc++] = argv[i];
-	}
 	if (r == 0 && !im->from)
 		r = err_set(reterr, -EINVAL,
 		            "what? Say from=BUCKET/KEY, ./FILE or -");
 	return r;
 }
 
-/* A path, not a bucket's key. */
-static bool is_file(const char *from)
-{
-	return strcmp(from, "-") == 0 || from[0] == '/' ||
-	       str_starts(from, "./") || str_starts(from, "../");
-}
-
-/* The configuration; without buckets when none is needed. */
-static int load_options(struct import *im, struct err *reterr)
-{
-	static char print[] = "--print-config";
-	static char nowhere[] = "/";
-
-	if (is_file(im->from))
-		im->argv[im->argc++] = print;
-	im->argv[im->argc++] = nowhere;
-	optind = 0; /* another line: getopt begins anew */
-	return options_parse(im->argc, im->argv, environ, &im->options, reterr);
-}
-
 /* ---- while it runs ---- */
-
-/* Clear the line that shows progress. */
-static void clear_line(const struct import *im)
-{
-	if (im->terminal)
-		(void)fputs("\r\033[K", stderr);
-}
 
 static void say_note(void *ctx, const char *sentence)
 {
 	const struct import *im = ctx;
 
-	clear_line(im);
+	tool_watch_clear(&im->watch);
 	if (!im->quiet)
 		log_warning("%s", sentence);
 }
 
 static void say_error(void *ctx, const struct load_error *e)
 {
-	clear_line(ctx);
+	const struct import *im = ctx;
+
+	tool_watch_clear(&im->watch);
 	log_error("statement %" PRIu64 ", line %" PRIu64 ", offset %" PRIu64
 	          "%s%s: %s: \"%s\"",
 	          e->statement, e->line, e->offset,
@@ -223,35 +167,19 @@ static void say_error(void *ctx, const struct load_error *e)
 	          e->excerpt);
 }
 
-static void show_line(const struct import *im)
+static void show_line(void *ctx)
 {
-	uint64_t ms = clock_ms(clock_system()) - im->began_ms;
+	const struct import *im = ctx;
+	uint64_t ms = tool_watch_ms(&im->watch);
 	double mb = (double)im->progress.text / 1e6;
 	uint64_t size = im->source->size;
 
-	(void)fprintf(stderr, "\r\033[K%llu rows, %.0f MB of SQL, %.0f MB/s",
+	(void)fprintf(stderr, "%llu rows, %.0f MB of SQL, %.0f MB/s",
 	              (unsigned long long)im->progress.rows, mb,
 	              ms > 0 ? mb * 1000 / (double)ms : 0.0);
 	if (size > 0 && size != LOAD_SIZE_UNKNOWN)
 		(void)fprintf(stderr, ", %.0f %%",
 		              (double)im->progress.bytes * 100 / (double)size);
-	(void)fflush(stderr);
-}
-
-/* Hears SIGINT and SIGTERM, and shows progress, until the import has ended. */
-static void *watch(void *arg)
-{
-	struct import *im = arg;
-	const struct timespec step = {.tv_nsec = SHOW_MS * 1000000L};
-
-	while (!atomic_load(&im->ended)) {
-		if (sigtimedwait(&im->signals, NULL, &step) > 0)
-			atomic_store(&im->interrupted, true);
-		if (im->terminal)
-			show_line(im);
-	}
-	clear_line(im);
-	return NULL;
 }
 
 /* ---- the work ---- */
@@ -261,10 +189,10 @@ static int open_source(struct import *im, struct err *reterr)
 	struct load_store_config config = {0};
 	int r;
 
-	if (is_file(im->from))
+	if (tool_is_file(im->from))
 		return load_source_file(im->from, &im->source, reterr);
-	r = tool_bucket_open(im->options.conf, im->from,
-	                     tool_export_directory(im->options.conf),
+	r = tool_bucket_open(im->line.options.conf, im->from,
+	                     tool_export_directory(im->line.options.conf),
 	                     &im->bucket, reterr);
 	if (r < 0)
 		return r;
@@ -278,30 +206,27 @@ static int run_load(struct import *im, struct load_report *report,
                     struct err *reterr)
 {
 	struct load_config *config = &im->config;
-	pthread_t watcher;
 	int r;
 
 	config->db = im->db;
 	config->source = im->source;
 	config->progress = &im->progress;
-	config->cancel = &im->interrupted;
+	config->cancel = &im->watch.interrupted;
 	config->error = say_error;
 	config->note = say_note;
 	config->ctx = im;
-	im->began_ms = clock_ms(clock_system());
-	r = -pthread_create(&watcher, NULL, watch, im);
+	r = tool_watch_begin(&im->watch);
 	if (r < 0)
 		return err_set(reterr, r, "no thread");
 	r = load_run(config, report, reterr);
-	atomic_store(&im->ended, true);
-	(void)pthread_join(watcher, NULL);
+	tool_watch_end(&im->watch);
 	return r;
 }
 
 static int run(struct import *im, struct err *reterr)
 {
 	struct load_report report = {0};
-	int r = db_config_load(im->options.conf, im->conn, NULL, &im->db,
+	int r = db_config_load(im->line.options.conf, im->conn, NULL, &im->db,
 	                       reterr);
 
 	if (r == 0)
@@ -316,35 +241,31 @@ static int run(struct import *im, struct err *reterr)
 	              "%" PRIu64 " statements, %" PRIu64 " rows, %" PRIu64
 	              " failed, in %.1f s%s\n",
 	              report.statements, report.rows, report.errors,
-	              (double)(clock_ms(clock_system()) - im->began_ms) / 1000,
+	              (double)tool_watch_ms(&im->watch) / 1000,
 	              report.resumed ? "; went on behind an earlier run" : "");
 	return 0;
 }
 
-/* SIGINT and SIGTERM are the watcher's, in every thread from here on. */
-static void hold_signals(struct import *im)
-{
-	(void)sigemptyset(&im->signals);
-	(void)sigaddset(&im->signals, SIGINT);
-	(void)sigaddset(&im->signals, SIGTERM);
-	(void)pthread_sigmask(SIG_BLOCK, &im->signals, NULL);
-}
-
 int cmd_import(int argc, char **argv)
 {
-	struct import im = {.terminal = isatty(STDERR_FILENO) != 0};
+	struct import im = {.watch = {.terminal = isatty(STDERR_FILENO) != 0,
+	                              .show = show_line,
+	                              .ctx = &im}};
 	struct err err = {0};
 	int status = PORTER_OK;
 
-	if (take_words(&im, argc, argv, &err) < 0) {
+	(void)argc;
+	if (take_words(&im, argv + 1, &err) < 0) {
 		log_error("%s: see porter --help", err.text);
 		status = PORTER_USAGE;
-	} else if (load_options(&im, &err) < 0) {
+	} else if (tool_words_load(&im.line, !tool_is_file(im.from), &err) <
+	           0) {
 		log_error("%s", err.text);
-		status = im.options.usage_error ? PORTER_USAGE : PORTER_FAILED;
+		status = im.line.options.usage_error ? PORTER_USAGE
+		                                     : PORTER_FAILED;
 	} else {
-		im.terminal &= !im.quiet;
-		hold_signals(&im);
+		im.watch.terminal &= !im.quiet;
+		tool_watch_hold(&im.watch);
 		if (run(&im, &err) < 0) {
 			log_error("%s", err.text);
 			status = PORTER_FAILED;
