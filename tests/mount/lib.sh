@@ -37,34 +37,11 @@ MNT=$T/mnt
 STORE=$T/store
 LOG=$T/log
 DAEMON=
-FAILED=0
 
 mkdir -p "$MNT"
 
-say() { printf '# %s\n' "$*"; }
-
-fail() {
-	printf 'not ok - %s\n' "$*"
-	FAILED=$((FAILED + 1))
-}
-
-# is GOT WANTED WHAT
-is() {
-	if [ "$1" = "$2" ]; then
-		printf 'ok - %s\n' "$3"
-	else
-		fail "$3: got '$1', wanted '$2'"
-	fi
-}
-
-# like GOT PATTERN WHAT (an extended regular expression)
-like() {
-	if [[ $1 =~ $2 ]]; then
-		printf 'ok - %s\n' "$3"
-	else
-		fail "$3: '$1' does not match '$2'"
-	fi
-}
+# shellcheck source=../checks.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../checks.sh"
 
 # ok WHAT COMMAND...: the command succeeds
 ok() {

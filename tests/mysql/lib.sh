@@ -13,33 +13,10 @@ A=$TEST_MYSQL_A/client.cnf
 # shellcheck disable=SC2034 # for the tests
 B=$TEST_MYSQL_B/client.cnf
 T=$(mktemp -d "${TMPDIR:-/tmp}/porterfs-mysql.XXXXXX")
-FAILED=0
 trap 'rm -rf "$T"' EXIT
 
-say() { printf '# %s\n' "$*"; }
-
-fail() {
-	printf 'not ok - %s\n' "$*"
-	FAILED=$((FAILED + 1))
-}
-
-# is GOT WANTED WHAT
-is() {
-	if [ "$1" = "$2" ]; then
-		printf 'ok - %s\n' "$3"
-	else
-		fail "$3: got '$1', wanted '$2'"
-	fi
-}
-
-# like GOT PATTERN WHAT (an extended regular expression)
-like() {
-	if [[ $1 =~ $2 ]]; then
-		printf 'ok - %s\n' "$3"
-	else
-		fail "$3: '$1' is not like '$2'"
-	fi
-}
+# shellcheck source=../checks.sh
+. "$here/../checks.sh"
 
 # sql CNF [OPTION...]: statements from standard input
 sql() {
