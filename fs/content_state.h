@@ -369,8 +369,9 @@ void handle_open_read(struct fs_handle *handle, struct fs_call *call);
 struct stale {
 	void (*done)(struct stale *stale, bool moved);
 	struct turn turn;
-	struct inode *inode; /* borrowed */
-	char etag[STORE_ETAG_MAX];
+	struct inode *inode;   /* borrowed */
+	struct stored *stored; /* what was asked for, taken by stale_ask();
+	                          NULL: another file's */
 };
 void stale_ask(struct stale *stale);
 

@@ -71,8 +71,8 @@ static void read_stale_done(struct stale *stale, bool moved)
 	read_fail(op, -ESTALE, &err);
 }
 
-/* The version that was read is gone. */
-static void read_stale(struct read_op *op, const char *etag)
+/* The version that was read (NULL: another file's) is gone. */
+static void read_stale(struct read_op *op, struct stored *stored)
 {
 	struct read_stale *ask = calloc(1, sizeof(*ask));
 
@@ -83,7 +83,7 @@ static void read_stale(struct read_op *op, const char *etag)
 	ask->op = op;
 	ask->stale.done = read_stale_done;
 	ask->stale.inode = op->handle->inode;
-	(void)snprintf(ask->stale.etag, sizeof(ask->stale.etag), "%s", etag);
+	ask->stale.stored = stored ? stored_ref(stored) : NULL;
 	stale_ask(&ask->stale);
 }
 
@@ -94,7 +94,7 @@ static void read_done(struct reader_read *read)
 	struct fs_call *call;
 
 	if (read->status == -ESTALE || read->status == -ENOENT) {
-		read_stale(op, read->pins.stored->etag);
+		read_stale(op, read->pins.stored);
 		return;
 	}
 	if (read->status < 0) {
@@ -148,7 +148,7 @@ static void gather_done(struct draft_gather *gather)
 
 	if (gather->status == -ESTALE || gather->status == -ENOENT) {
 		base = draft_base(op->draft);
-		read_stale(op, base ? base->etag : "");
+		read_stale(op, base);
 		stored_unref(base);
 		return;
 	}

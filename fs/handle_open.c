@@ -38,9 +38,12 @@ static void stale_decide(struct stale *stale)
 
 	{
 		WITH_LOCK(&inode->lock);
-		moved = inode->local ||
-		        strcmp(inode->attr.etag, stale->etag) != 0;
+		/* A rename moves the key, and keeps the ETag as a rule. */
+		moved = inode->local || !stale->stored ||
+		        strcmp(inode->attr.etag, stale->stored->etag) != 0 ||
+		        strcmp(inode->key, stale->stored->key) != 0;
 	}
+	stored_unref(stale->stored);
 	turn_end(&stale->turn);
 	if (!moved)
 		inode_outdated(inode);
@@ -133,8 +136,7 @@ static void open_validated(struct read_open *op, int status,
 	}
 	op->stale.done = open_stale;
 	op->stale.inode = op->handle->inode;
-	(void)snprintf(op->stale.etag, sizeof(op->stale.etag), "%s",
-	               op->stored->etag);
+	op->stale.stored = stored_ref(op->stored);
 	stale_ask(&op->stale);
 }
 

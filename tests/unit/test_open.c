@@ -335,6 +335,40 @@ a_handle_may_be_released_as_soon_as_its_read_is_answered(void **state)
 	rig_end(&rig);
 }
 
+/* mv f g while cat f waits for bytes: it gets them, from g. */
+static void a_rename_moves_the_readers_along(void **state)
+{
+	struct fs_rename rename = {.name = "f", .new_name = "g"};
+	struct rig_call moved = rig_call(1);
+	struct rig_call read;
+	struct rig_call c;
+	struct rig rig;
+
+	(void)state;
+	rig_init(&rig, NULL);
+	rig_put(&rig, "f", 40 * MIB);
+	assert_int_equal(rig_open(&rig, rig_lookup(&rig, "f"), O_RDONLY, &c),
+	                 0);
+	(void)fault_store_add(
+		rig.fault, &(struct fault_rule){.action = FAULT_HOLD,
+	                                        .verbs = FAULT_VERB(STORE_GET),
+	                                        .nth = 1});
+	rig_read_start(&rig, &read, c.call.handle, 30 * MIB, 4096);
+	assert_false(atomic_load(&read.done));
+	rename.parent = rig.root;
+	rename.new_parent = rig.root;
+	fs_rename(rig.fs, &moved.call, &rename);
+	assert_int_equal(rig_status(&moved), 0);
+	(void)fault_store_release(rig.fault, 0); /* 404: f is gone */
+	assert_int_equal(rig_status(&read), 0);
+	assert_int_equal(read.got, 4096);
+	assert_int_equal(read.data[1], rig_byte(30 * MIB + 1));
+	free(read.data);
+	assert_int_equal(rig_read(&rig, c.call.handle, 0, 4096), 4096);
+	fs_release(rig.fs, c.call.handle);
+	rig_end(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +382,7 @@ int main(void)
 		cmocka_unit_test(a_file_replaced_while_it_is_read_is_estale),
 		cmocka_unit_test(our_own_commit_moves_the_readers_along),
 		cmocka_unit_test(our_own_self_copy_moves_the_readers_along),
+		cmocka_unit_test(a_rename_moves_the_readers_along),
 		cmocka_unit_test(read_write_opens_hear_first_what_is_there),
 		cmocka_unit_test(the_kernel_is_told_what_it_may_keep),
 		cmocka_unit_test(an_interrupted_open_or_read_ends_at_once),
