@@ -69,6 +69,7 @@ struct rig_config {
 	enum fs_bucket_mode bucket;
 	enum fs_fate killed;
 	enum fs_fate failed;
+	const struct fs_guard *guard; /* NULL = none */
 };
 
 rig_fn void rig_find(struct fs_callers *callers, int tid,
@@ -147,6 +148,8 @@ rig_fn void rig_mount(struct rig *rig, const struct rig_config *config)
 		.cache_ttl_ms = 3600000,
 	};
 	const struct fs_config fs = {
+		.guards = config->guard,
+		.guard_count = config->guard ? 1 : 0,
 		.buckets = &bucket,
 		.bucket_count = 1,
 		.negative_ttl_ms = 60000,

@@ -385,6 +385,76 @@ static void an_interrupted_write_may_be_repeated(void **state)
 	rig_end(&rig);
 }
 
+/* A guarded file, 6 MiB of it taken, and another MiB that waits for memory. */
+static void begin_guarded(struct rig *rig, struct fs_handle **ret,
+                          struct rig_call *write)
+{
+	static const struct fs_guard guard = {"*", "min_ratio=0.5"};
+	const struct rig_config config = {
+		.mode = FAKE_QUEUE, .budget = 8 * MIB, .guard = &guard};
+
+	rig_init(rig, &config);
+	assert_int_equal(rig_create(rig, "f", WR, 1, ret), 0);
+	assert_int_equal(rig_write(rig, *ret, 0, 6 * MIB), 0);
+	rig_write_start(rig, write, *ret, 6 * MIB, MIB);
+	assert_false(write->done);
+}
+
+static void a_guarded_commit_hears_of_a_write_that_fails(void **state)
+{
+	struct fs_handle *handle;
+	struct rig_call write;
+	struct rig_call flush = rig_call(1);
+	struct rig rig;
+
+	(void)state;
+	begin_guarded(&rig, &handle, &write);
+	fs_cancel(rig.fs, &write.call);
+	assert_int_equal(rig_status(&write), -EINTR);
+	free(write.data);
+	(void)fault_store_add(
+		rig.fault,
+		&(struct fault_rule){.verbs = FAULT_VERB(STORE_MPU_PART),
+	                             .code = -EACCES,
+	                             .nth = 1,
+	                             .count = 100});
+	fs_flush(rig.fs, &flush.call, handle);
+	fake_store_run(rig.fake);
+	assert_int_equal(rig_status(&flush), -EACCES);
+	fs_release(rig.fs, handle);
+	fake_store_run(rig.fake);
+	assert_int_equal(fake_store_count(rig.fake), 0);
+	rig_end(&rig);
+}
+
+static void a_guarded_commit_hears_of_a_write_that_goes(void **state)
+{
+	struct fs_handle *handle;
+	struct rig_call write;
+	struct rig_call later;
+	struct rig_call flush = rig_call(1);
+	struct rig rig;
+
+	(void)state;
+	begin_guarded(&rig, &handle, &write);
+	fs_cancel(rig.fs, &write.call);
+	free(write.data);
+	fs_flush(rig.fs, &flush.call, handle);
+	/* Another writer comes, and takes the cancelled one out. */
+	rig_write_start(&rig, &later, handle, 6 * MIB, MIB);
+	fake_store_run(rig.fake);
+	assert_int_equal(rig_status(&flush), 0);
+	assert_int_equal(rig_status(&later), 0);
+	free(later.data);
+	flush = rig_call(1);
+	fs_flush(rig.fs, &flush.call, handle);
+	fake_store_run(rig.fake);
+	assert_int_equal(rig_status(&flush), 0);
+	fs_release(rig.fs, handle);
+	rig_check(&rig, "f", 7 * MIB);
+	rig_end(&rig);
+}
+
 static void giving_up_ends_what_is_under_way(void **state)
 {
 	struct rig_config config = {.mode = FAKE_QUEUE};
@@ -485,6 +555,8 @@ int main(void)
 		cmocka_unit_test(others_wait_for_a_commit_and_go_on_after_it),
 		cmocka_unit_test(an_interrupted_close_lets_the_commit_go_on),
 		cmocka_unit_test(an_interrupted_write_may_be_repeated),
+		cmocka_unit_test(a_guarded_commit_hears_of_a_write_that_fails),
+		cmocka_unit_test(a_guarded_commit_hears_of_a_write_that_goes),
 		cmocka_unit_test(giving_up_ends_what_is_under_way),
 		cmocka_unit_test(late_times_travel_before_close_returns),
 		cmocka_unit_test(handles_left_open_are_dropped_with_the_mount),
