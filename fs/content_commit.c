@@ -32,7 +32,7 @@ struct commit {
 	struct draft_step step;
 	struct draft_send send;
 	struct upload_finish finish;
-	bool guarded; /* refused here: the upload is kept */
+	const char *keep_why; /* refused here: the upload is kept; static text */
 };
 
 static void commit_go(struct commit *commit);
@@ -41,14 +41,14 @@ static void commit_go(struct commit *commit);
 
 /*
  * Move the content on; *ret is to be dropped.  An edit that was noted is tried
- * again by the next start, unless its guard has spoken.
+ * again by the next start, unless it was refused here and its upload is kept.
  */
-static void move_on_locked(struct content *content, bool guarded,
+static void move_on_locked(struct content *content, bool kept,
                            const struct upload_finish *finish,
                            struct content_rest *ret)
 {
 	if (!finish->published) {
-		if (content->draft && !guarded)
+		if (content->draft && !kept)
 			draft_keep_note(content->draft);
 		ret->draft = take(&content->draft);
 		ret->up = content_latch_locked(content, finish->status,
@@ -106,12 +106,11 @@ static void commit_end(struct commit *commit)
 		lost = log_loss(content, &commit->finish);
 	{
 		WITH_LOCK(&content->lock);
-		move_on_locked(content, commit->guarded, &commit->finish,
+		move_on_locked(content, commit->keep_why, &commit->finish,
 		               &rest);
 	}
-	if (commit->guarded)
-		content_keep_upload(content, take(&rest.up),
-		                    "its [guard] refused it");
+	if (commit->keep_why)
+		content_keep_upload(content, take(&rest.up), commit->keep_why);
 	content_drop_rest(content, &rest);
 	content_wake(content);
 	content_settle(content);
@@ -293,11 +292,14 @@ static void commit_publish(struct commit *commit, struct upload *up)
 	struct err err = {0};
 	int r = still_there(commit, up, &err);
 
-	if (r == 0 && judged)
+	if (r < 0)
+		commit->keep_why = "it was renamed while it was sent";
+	if (r == 0 && judged) {
 		r = content_guard_judge(commit->content, up, &err);
-
+		if (r < 0)
+			commit->keep_why = "its [guard] refused it";
+	}
 	if (r < 0) {
-		commit->guarded = true;
 		commit_fail(commit, r, &err);
 		return;
 	}

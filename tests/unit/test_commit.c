@@ -455,6 +455,28 @@ static void a_guarded_commit_hears_of_a_write_that_goes(void **state)
 	rig_end(&rig);
 }
 
+/* Parts were sent as "f" when the name became another one: nothing is published
+ * under either, and what was sent is kept. */
+static void an_upload_under_another_name_is_not_published(void **state)
+{
+	struct fs_handle *handle;
+	struct inode *inode;
+	struct rig rig;
+
+	(void)state;
+	rig_init(&rig, NULL);
+	assert_int_equal(rig_create(&rig, "f", WR, 1, &handle), 0);
+	assert_int_equal(rig_write(&rig, handle, 0, 11 * MIB), 0);
+	inode = inode_of_key(&rig.fs->buckets[0], "f");
+	assert_non_null(inode);
+	assert_int_equal(inode_rekey(inode, "g"), 0);
+	inode_unref(inode);
+	assert_int_equal(rig_close(&rig, handle), -EBUSY);
+	assert_int_equal(fake_store_count(rig.fake), 0);
+	assert_int_equal(fake_store_open_uploads(rig.fake), 1);
+	rig_end(&rig);
+}
+
 static void giving_up_ends_what_is_under_way(void **state)
 {
 	struct rig_config config = {.mode = FAKE_QUEUE};
@@ -557,6 +579,7 @@ int main(void)
 		cmocka_unit_test(an_interrupted_write_may_be_repeated),
 		cmocka_unit_test(a_guarded_commit_hears_of_a_write_that_fails),
 		cmocka_unit_test(a_guarded_commit_hears_of_a_write_that_goes),
+		cmocka_unit_test(an_upload_under_another_name_is_not_published),
 		cmocka_unit_test(giving_up_ends_what_is_under_way),
 		cmocka_unit_test(late_times_travel_before_close_returns),
 		cmocka_unit_test(handles_left_open_are_dropped_with_the_mount),
