@@ -27,6 +27,20 @@ static const struct move_entry *entry_of(const struct dir_move *move,
 	return move_set_find(&move->set, name);
 }
 
+/* A file that stays under its old name, in a directory that stays for it. */
+static void stay(struct dir_move *move, const char *old, const char *new)
+{
+	struct overlay *overlay = move->errand.bucket->overlay;
+	cleanup(freep) char *dir = key_parent(old);
+
+	if (overlay_get(overlay, new) == OVERLAY_LOCAL) {
+		overlay_clear(overlay, new, OVERLAY_LOCAL);
+		(void)overlay_set(overlay, old, OVERLAY_LOCAL);
+	}
+	if (dir)
+		(void)overlay_keep_dir(overlay, dir);
+}
+
 /* Give an inode its new key and its copy's version. */
 static int move_inode(struct dir_move *move, struct inode *inode)
 {
@@ -37,12 +51,14 @@ static int move_inode(struct dir_move *move, struct inode *inode)
 
 	if (!old)
 		return -ENOMEM;
-	/* Begun after we looked, and sent under the old name: it stays there. */
-	if (inode->kind == INODE_FILE && content_may_rename(inode, NULL) < 0)
-		return 0;
 	entry = entry_of(move, inode, old);
 	(void)snprintf(key, sizeof(key), "%s%s", move->to,
 	               old + strlen(move->from));
+	/* Begun after we looked, and sent under the old name already. */
+	if (inode->kind == INODE_FILE && content_may_rename(inode, NULL) < 0) {
+		stay(move, old, key);
+		return 0;
+	}
 	r = inode_rekey(inode, key);
 	if (r < 0 || !entry)
 		return r;

@@ -302,6 +302,46 @@ static void a_caller_who_leaves_is_answered_and_it_stops(void **state)
 	rig_end(&rig);
 }
 
+/* A file that is begun below while the copies are made, and is sent under its
+ * old name at once: it stays there, and nothing of it shows under the new one. */
+static void what_is_sent_under_the_old_name_stays_there(void **state)
+{
+	const struct rig_config config = {.mode = FAKE_QUEUE};
+	struct fs_rename here = {.name = "d", .new_name = "e"};
+	struct inode *inode;
+	struct rig_call call;
+	struct rig rig;
+	uint64_t d;
+
+	(void)state;
+	rig_init(&rig, &config);
+	put(&rig, "d/a");
+	d = rig_walk(&rig, "d");
+	assert_int_equal(rig_walk(&rig, "e"), 0);
+	here.parent = rig.top;
+	here.new_parent = rig.top;
+	rig_call_init(&rig, &call);
+	fs_rename(rig.fs, &call.call, &here);
+	while (rig_count(&rig, STORE_COPY) < 1)
+		assert_int_equal(fake_store_run_one(rig.fake), 1);
+	assert_int_equal(rig_create(&rig, d, "new", &inode), 0);
+	rig_write(inode, "text");
+	rig_refuse_rename(-EBUSY);
+	assert_int_equal(rig_wait(&call), 0);
+	rig_refuse_rename(0);
+	names(&rig, "e", "a\n");
+	names(&rig, "", "d/\ne/\n");
+	assert_int_equal(rig_commit(&rig, inode, "text"), 0);
+	(void)fake_store_run(rig.fake);
+	stored(&rig, "d/new 4\ne/a 3\n");
+	assert_int_equal(rig_walk(&rig, "d/new"), inode->nodeid);
+	rig_close(inode);
+	names(&rig, "d", "new\n");
+	names(&rig, "e", "a\n");
+	rig_call_end(&call);
+	rig_end(&rig);
+}
+
 /* The last answer finishes it, whether or not anybody waits for that. */
 static void a_caller_who_leaves_at_the_end_finds_it_done(void **state)
 {
@@ -431,6 +471,7 @@ int main(void)
 		cmocka_unit_test(beyond_the_limit_it_is_another_device),
 		cmocka_unit_test(what_somebody_changes_meanwhile_goes_along),
 		cmocka_unit_test(a_caller_who_leaves_is_answered_and_it_stops),
+		cmocka_unit_test(what_is_sent_under_the_old_name_stays_there),
 		cmocka_unit_test(a_caller_who_leaves_at_the_end_finds_it_done),
 		cmocka_unit_test(a_target_whose_files_are_still_open_is_busy),
 		cmocka_unit_test(it_may_fail_at_every_request),
